@@ -1,0 +1,100 @@
+"""What the suite knows of one op: how torch writes it, and what fits it. The tables beside this file hold the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from conformance.catalog.bounds import BoundsRule, Shape
+from conformance.catalog.code import operands_of
+from conformance.chooser import Chooser
+
+ShapeRule = Callable[[Sequence[Shape], dict[str, Any]], tuple[Shape, ...]]
+ParamsRule = Callable[[Chooser, Shape], "dict[str, Any] | None"]
+
+
+class Need(NamedTuple):
+    """An operand that an op asks for: its shape, and for an index the number that its entries stay below."""
+
+    shape: Shape
+    dtype: str = "float"
+    below: int = 0
+
+
+PartnersRule = Callable[[Chooser, Shape, dict[str, Any]], tuple[Need, ...]]
+
+
+def no_params(chooser: Chooser, shape: Shape) -> dict[str, Any]:
+    """The op takes no parameters."""
+    return {}
+
+
+def no_partners(chooser: Chooser, shape: Shape, params: dict[str, Any]) -> tuple[Need, ...]:
+    """The op takes no second operand."""
+    return ()
+
+
+class Op(msgspec.Struct, frozen=True):
+    """One op of the vocabulary.
+
+    `torch` is its code in torch, over operands a, b, c and the parameters by name: an expression, or a statement for an
+    in-place op. `second` is the kind of operand b. `saves` lists what its node keeps for backward, as torch does: `a` always, `a?b` only where b requires grad,
+    `out` the result. `promotes`: operands of
+    different dtypes are allowed. `kink` marks ops that have points without a derivative, or jumps.
+    """
+
+    name: str
+    torch: str
+    chapter: str
+    bounds: BoundsRule
+    shape: ShapeRule
+    params: ParamsRule = no_params
+    partners: PartnersRule = no_partners
+    saves: str = ""
+    kink: bool = False
+    view: bool = False
+    inplace: bool = False
+    second: str = "float"
+    promotes: bool = False
+    result_dtype: str | None = None
+    index_outputs: int = 0
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kind of each operand: float, or int64 for an index, or bool for a mask."""
+        return _KINDS[self.torch, self.second]
+
+    @property
+    def saved(self) -> tuple[tuple[int, int | None], ...]:
+        """Pairs (operand saved, operand whose requires_grad decides it or None for any); -1 is the result."""
+        return _SAVED(self.saves)
+
+
+def _saved(saves: str) -> tuple[tuple[int, int | None], ...]:
+    """Parse the notation of `saves`."""
+    names = {"a": 0, "b": 1, "c": 2, "out": -1}
+    pairs = (entry.partition("?") for entry in saves.split())
+    return tuple((names[what], names[when] if when else None) for what, _, when in pairs)
+
+
+def _kinds(code: str, second: str) -> tuple[str, ...]:
+    """Operand kinds of an op, from its code."""
+    count = len(operands_of(code))
+    return ("float", second, "float")[:count]
+
+
+class _Memo(dict):  # type: ignore[type-arg]
+    """A function of one argument, remembered."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __missing__(self, key: Any) -> Any:
+        self[key] = self.function(*key) if isinstance(key, tuple) else self.function(key)
+        return self[key]
+
+
+_SAVED = _Memo(_saved).__getitem__
+_KINDS = _Memo(_kinds)

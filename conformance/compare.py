@@ -1,0 +1,93 @@
+"""Observation x Observation -> differences. Knows no rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+from conformance.engine import Category
+from conformance.observe import Observation, Refusal
+
+Kind = Literal["wrong value", "wrong state", "missed error", "spurious error", "wrong error"]
+Agreement = Callable[[Any, Any], bool]
+
+NUMBERS = ("value", "grad")
+
+
+class Difference(NamedTuple):
+    """After `step`, this facet of `slot` was to be `expected` and was `observed`.
+
+    For errors `facet` is "error", `slot` is -1, and `category` is that of the refusal expected, or of the spurious one.
+    """
+
+    kind: Kind
+    step: int
+    slot: int
+    facet: str
+    expected: Any
+    observed: Any
+    category: str = ""
+
+
+def same(expected: Observation, observed: Observation) -> bool:
+    """Whether two observations agree to the bit: the fast way out, taken by nearly all programs."""
+    if expected.sights != observed.sights:
+        return False
+    a, b = expected.refusal, observed.refusal
+    return a is b or (a is not None and b is not None and a.step == b.step and _categories_agree(a, b))
+
+
+def compare(expected: Observation, observed: Observation, agree: Agreement) -> tuple[Difference, ...]:
+    """All differences in the order of steps; `agree` decides on numbers.
+
+    After a refusal that only one side gave, nothing more is compared; after one that both gave, gradients are unspecified.
+    """
+    if expected.unsupported is not None or observed.unsupported is not None:
+        return ()
+    error = _error_difference(expected.refusal, observed.refusal)
+    end = min((r.step for r in (expected.refusal, observed.refusal) if r is not None), default=None)
+    seen = {(step, slot, facet): content for step, slot, facet, content in observed.sights}
+    differences = []
+    for step, slot, facet, content in expected.sights:
+        if end is not None and step >= end and (error is not None or facet == "grad"):
+            continue
+        other = seen.get((step, slot, facet), _ABSENT)
+        if other is _ABSENT:
+            if content is not None:
+                differences.append(Difference("wrong state", step, slot, facet, content, "nothing"))
+        elif content != other and not _agree(facet, content, other, agree):
+            differences.append(Difference(_kind(facet, content, other), step, slot, facet, content, other))
+    if error is not None:
+        differences.append(error)
+    return tuple(sorted(differences, key=lambda d: d.step))
+
+
+_ABSENT = object()
+
+
+def _agree(facet: str, expected: Any, observed: Any, agree: Agreement) -> bool:
+    """Numbers agree within tolerance, everything else to the letter."""
+    if facet not in NUMBERS or expected is None or observed is None:
+        return False
+    return agree(expected, observed)
+
+
+def _kind(facet: str, expected: Any, observed: Any) -> Kind:
+    """A number that is wrong, or a state: a flag, a shape, a gradient that is there or not."""
+    return "wrong value" if facet in NUMBERS and expected is not None and observed is not None else "wrong state"
+
+
+def _categories_agree(a: Refusal, b: Refusal) -> bool:
+    """Categories are compared only where both are known."""
+    return a.category == b.category or Category.OTHER.value in (a.category, b.category)
+
+
+def _error_difference(expected: Refusal | None, observed: Refusal | None) -> Difference | None:
+    """How two endings differ."""
+    if expected is not None and (observed is None or observed.step > expected.step):
+        return Difference("missed error", expected.step, -1, "error", expected.message, "no error", expected.category)
+    if observed is not None and (expected is None or expected.step > observed.step):
+        return Difference("spurious error", observed.step, -1, "error", "no error", observed.message, observed.category)
+    if expected is not None and observed is not None and not _categories_agree(expected, observed):
+        return Difference("wrong error", expected.step, -1, "error", expected.message, observed.message, expected.category)
+    return None

@@ -1,0 +1,157 @@
+"""What an engine is to the suite: a class whose methods carry out the steps of a program and look at tensors.
+
+An adapter subclasses Engine and defines what its engine can do; every method left out is a capability that the engine does not
+have, and the rules that need it are reported as unsupported, never as passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from enum import Enum
+from typing import Any, ClassVar, NoReturn
+
+
+class Unsupported(Exception):
+    """The engine has no such thing; what needs it is not judged."""
+
+
+class Category(str, Enum):
+    """Why an operation was refused, in words that hold for every engine."""
+
+    VERSION = "version"  # a saved tensor was changed before backward used it
+    FREED = "freed"  # the graph's buffers were freed by an earlier backward
+    LEAF_WRITTEN = "leaf-written"  # in-place on a leaf that requires grad, or on a view of one
+    VIEW_WRITTEN = "view-written"  # in-place on a view that must not be written
+    NON_SCALAR_ROOT = "non-scalar-root"  # implicit gradient of a root of several elements
+    ROOT_WITHOUT_GRAD = "root-without-grad"  # the root does not require grad
+    GRADIENT_SHAPE = "gradient-shape"  # the gradient given does not fit the root
+    UNUSED_INPUT = "unused-input"  # grad() of an input that the root does not depend on
+    FLAG = "flag"  # requires_grad changed on a tensor that is not a leaf
+    OTHER = "other"  # refused for a reason that the adapter cannot name: compared with nothing
+
+
+class Engine:
+    """Base of all adapters. `T` below stands for the engine's own tensors.
+
+    Class attributes:
+        name: how reports call the engine.
+        script: the subclass of `conformance.script.Script` that writes programs as the engine's own code.
+        ops: op name of the catalogue -> the engine's code for it (see `catalog/code.py`); what is not listed is unsupported.
+        namespace: names that the codes use, such as {"mg": mygrad}.
+        dtypes: the dtypes of leaves that the engine has.
+        traits: promises beyond the methods: "versions" (writes into saved tensors are detected), "aliases" (views share
+            memory), "liveness" (weak references to tensors can be taken), "higher-order" (create_graph), "flags".
+    """
+
+    name: ClassVar[str] = "engine"
+    script: ClassVar[type | None] = None
+    ops: Mapping[str, str] = {}
+    dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64", "int64", "bool")
+    traits: ClassVar[frozenset[str]] = frozenset()
+
+    def version(self) -> str:
+        """The engine's version, for the record."""
+        return "unknown"
+
+    def calls(self) -> Mapping[str, Callable[..., Any]]:
+        """Op name -> function of the operands (positional) and parameters (by keyword)."""
+        self._refuse("ops")
+
+    # -- steps ----------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Called before each program; an engine with global state resets it here."""
+
+    def leaf(self, values: Any, shape: tuple[int, ...], dtype: str, requires_grad: bool) -> Any:
+        """A tensor of that shape from row-major values."""
+        self._refuse("leaf")
+
+    def detach(self, tensor: Any) -> Any:
+        """A tensor with the same memory, cut from the graph."""
+        self._refuse("detach")
+
+    def set_requires_grad(self, tensor: Any, value: bool) -> None:
+        """Set the flag of a leaf."""
+        self._refuse("requires_grad_")
+
+    def grad_mode(self, enabled: bool) -> AbstractContextManager[Any]:
+        """A region in which operations are recorded, or not."""
+        self._refuse("grad modes")
+
+    def retain_grad(self, tensor: Any) -> None:
+        """Keep the gradient of a non-leaf."""
+        self._refuse("retain_grad")
+
+    def backward(
+        self, roots: Sequence[Any], gradients: Sequence[Any] | None, retain_graph: bool | None, create_graph: bool,
+        inputs: Sequence[Any] | None,
+    ) -> None:  # fmt: skip
+        """Accumulate gradients of the roots into the leaves, or into `inputs` alone."""
+        self._refuse("backward")
+
+    def grad(
+        self, roots: Sequence[Any], inputs: Sequence[Any], gradients: Sequence[Any] | None, retain_graph: bool | None,
+        create_graph: bool, allow_unused: bool,
+    ) -> Sequence[Any]:  # fmt: skip
+        """Gradients of the roots with respect to the inputs; None where unused."""
+        self._refuse("grad()")
+
+    def zero_grad(self, tensor: Any, set_to_none: bool) -> None:
+        """Forget the accumulated gradient, or zero it in place."""
+        self._refuse("zeroing of gradients")
+
+    def stashing(self) -> AbstractContextManager[Any]:
+        """A region in which nodes save copies. Only an oracle needs it."""
+        self._refuse("stashing")
+
+    def copy(self, tensor: Any) -> Any:
+        """A copy to hand over as a gradient, differentiable where the tensor is."""
+        self._refuse("slot gradients")
+
+    # -- observables ----------------------------------------------------------------------------------------------------
+
+    def value(self, tensor: Any) -> Any:
+        """The values as nested lists of Python numbers (a number where 0-dim)."""
+        self._refuse("value")
+
+    def shape(self, tensor: Any) -> tuple[int, ...]:
+        """The shape."""
+        self._refuse("shape")
+
+    def dtype(self, tensor: Any) -> str:
+        """The dtype, by its NumPy name."""
+        self._refuse("dtype")
+
+    def gradient(self, tensor: Any) -> Any:
+        """The accumulated gradient as a tensor of the engine, or None."""
+        self._refuse("gradient")
+
+    def requires_grad(self, tensor: Any) -> bool:
+        """The flag."""
+        self._refuse("requires_grad")
+
+    def is_leaf(self, tensor: Any) -> bool:
+        """Whether the tensor has no history."""
+        self._refuse("is_leaf")
+
+    def has_grad_fn(self, tensor: Any) -> bool:
+        """Whether the tensor has a history."""
+        self._refuse("grad_fn")
+
+    def version_of(self, tensor: Any) -> int:
+        """The version counter."""
+        self._refuse("versions")
+
+    def categorize(self, error: BaseException) -> Category:
+        """Why the engine refused: its exceptions in the suite's words."""
+        return Category.OTHER
+
+    # -- what it has ----------------------------------------------------------------------------------------------------
+
+    def has(self, method: str) -> bool:
+        """Whether the adapter defines the method."""
+        return getattr(type(self), method) is not getattr(Engine, method)
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise Unsupported(f"{self.name} has no {what}")

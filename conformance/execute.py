@@ -1,0 +1,300 @@
+"""Program x Engine -> Observation.
+
+Two schedules of looking. The quick one looks at flags when a tensor is made, at gradients after each backward and at values at
+the end: it is run on millions of programs. The thorough one looks at every facet of every live slot after every step: it is run
+on programs that showed a difference, so that the first step that went wrong can be named.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, nullcontext
+from typing import Any
+
+from conformance.engine import Engine, Unsupported
+from conformance.observe import FACETS, Observation, Sight, facets_of, look, refused
+from conformance.program import (
+    Apply,
+    Backward,
+    Detach,
+    Drop,
+    Enter,
+    Exit,
+    Grad,
+    Gradient,
+    Leaf,
+    Mutate,
+    Program,
+    ReadGrad,
+    RetainGrad,
+    SetRequiresGrad,
+    ZeroGrad,
+)
+
+FLAGS = ("requires_grad", "is_leaf")
+
+
+class Executor:
+    """Runs programs on one engine, looking at the facets that all engines of a comparison show."""
+
+    def __init__(self, engine: Engine, facets: frozenset[str] | None = None) -> None:
+        self.engine = engine
+        self.facets = facets_of(engine) if facets is None else facets
+        self.calls: Mapping[str, Callable[..., Any]] = engine.calls()
+
+    def run(self, program: Program, *, thorough: bool = False, stash: bool = False) -> Observation:
+        """Run to the end or to the first refusal. Whatever the engine raises is data.
+
+        With `stash`, nodes save copies, so that later writes are never refused: what torch would give had nothing changed.
+        """
+        execution = _Thorough(self) if thorough else _Execution(self)
+        with self.engine.stashing() if stash else nullcontext():
+            return execution.run(program)
+
+
+class Absent(Exception):
+    """The program reads a gradient that the engine did not give."""
+
+
+class _Slots(dict[int, Any]):
+    """The tensors of a run by slot."""
+
+    def __missing__(self, slot: int) -> Any:
+        raise Absent(f"there is no gradient in slot {slot}")
+
+
+class _Execution:
+    """One run of one program, with the quick schedule of looking."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.engine = executor.engine
+        self.calls = executor.calls
+        self.facets = executor.facets
+        self.flags = [(f, getattr(self.engine, FACETS[f])) for f in FLAGS if f in self.facets]
+        self.slots: dict[int, Any] = _Slots()
+        self.dropped: dict[int, Callable[[], Any]] = {}
+        self.sights: list[Any] = []
+        self.regions: list[ExitStack] = []
+        self.place = -1
+
+    def run(self, program: Program) -> Observation:
+        refusal = unsupported = None
+        try:
+            self.engine.begin()
+            for self.place, step in enumerate(program.steps):
+                HANDLERS[type(step)](self, step)
+                self.after_step()
+            self.place = len(program.steps)
+        except Unsupported as error:
+            unsupported = str(error)
+        except (Exception, SystemExit) as error:  # a foreign engine's failure is a result, not a crash of ours
+            refusal = refused(self.engine, self.place, error)
+        finally:
+            while self.regions:
+                self.regions.pop().close()
+        try:
+            if unsupported is None:
+                self.at_end(refusal is not None)
+        except Unsupported as error:
+            unsupported = str(error)
+        except (Exception, SystemExit) as error:
+            refusal = refusal or refused(self.engine, self.place, error)
+        return Observation(self.sights, refusal, unsupported)
+
+    # -- looking ---------------------------------------------------------------------------------------------------------
+
+    def made(self, slot: int, tensor: Any) -> None:
+        """A tensor was made: look at its flags."""
+        self.slots[slot] = tensor
+        self.flags_of(slot, tensor)
+
+    def flags_of(self, slot: int, tensor: Any) -> None:
+        """Look at the flags."""
+        for facet, flag in self.flags:
+            self.sights.append((self.place, slot, facet, flag(tensor)))
+
+    def after_step(self) -> None:
+        """The quick schedule has nothing to look at after each step."""
+
+    def differentiated(self) -> None:
+        """Gradients were accumulated: look at those of every slot."""
+        if "grad" in self.facets:
+            engine, place, sights = self.engine, self.place, self.sights
+            for slot, tensor in self.slots.items():
+                gradient = engine.gradient(tensor)
+                sights.append((place, slot, "grad", None if gradient is None else engine.value(gradient)))
+
+    def at_end(self, failed: bool) -> None:
+        """Values and versions of what is left; after a refusal too, since it must not have changed them."""
+        engine, sights, place = self.engine, self.sights, self.place
+        value = engine.value
+        for slot, tensor in self.slots.items():
+            sights.append((place, slot, "value", value(tensor)))
+        if self.dropped:
+            self.look_for_dropped()
+
+    def look_for_dropped(self) -> None:
+        """Which dropped tensors are still held by something."""
+        for slot, reference in self.dropped.items():
+            self.sights.append((self.place, slot, "alive", reference() is not None))
+
+    # -- steps -----------------------------------------------------------------------------------------------------------
+
+    def leaf(self, step: Leaf) -> None:
+        self.made(step.out, self.engine.leaf(step.values, step.shape, step.dtype, step.requires_grad))
+
+    def apply(self, step: Apply) -> None:
+        slots = self.slots
+        result = self.call(step.op)(*[slots[i] for i in step.inputs], **step.params)
+        if isinstance(result, (tuple, list)):
+            for slot, tensor in zip(step.outs, result, strict=True):
+                self.made(slot, tensor)
+        else:
+            self.made(step.outs[0], result)
+
+    def mutate(self, step: Mutate) -> None:
+        slots = self.slots
+        target = slots[step.target]
+        self.call(step.op)(target, *[slots[i] for i in step.inputs], **step.params)
+        self.flags_of(step.target, target)
+
+    def call(self, op: str) -> Callable[..., Any]:
+        """The engine's function for an op."""
+        try:
+            return self.calls[op]
+        except KeyError:
+            raise Unsupported(f"{self.engine.name} has no {op}") from None
+
+    def detach(self, step: Detach) -> None:
+        self.made(step.out, self.engine.detach(self.slots[step.source]))
+
+    def set_requires_grad(self, step: SetRequiresGrad) -> None:
+        tensor = self.slots[step.target]
+        self.engine.set_requires_grad(tensor, step.value)
+        self.made(step.target, tensor)
+
+    def enter(self, step: Enter) -> None:
+        region = ExitStack()
+        region.enter_context(self.engine.grad_mode(step.mode == "enable_grad"))
+        self.regions.append(region)
+
+    def exit(self, step: Exit) -> None:
+        self.regions.pop().close()
+
+    def retain_grad(self, step: RetainGrad) -> None:
+        self.engine.retain_grad(self.slots[step.target])
+
+    def backward(self, step: Backward) -> None:
+        slots = self.slots
+        roots = [slots[r] for r in step.roots]
+        inputs = None if step.inputs is None else [slots[i] for i in step.inputs]
+        gradients = self.gradients(step.gradients, roots, step.shape)
+        self.engine.backward(roots, gradients, step.retain_graph, step.create_graph, inputs)
+        self.differentiated()
+
+    def grad(self, step: Grad) -> None:
+        slots = self.slots
+        roots = [slots[r] for r in step.roots]
+        gradients = self.gradients(step.gradients, roots, None)
+        inputs = [slots[i] for i in step.inputs]
+        results = self.engine.grad(roots, inputs, gradients, step.retain_graph, step.create_graph, step.allow_unused)
+        for slot, result in zip(step.outs, results, strict=True):
+            if result is None:
+                self.sights.append((self.place, slot, "value", None))
+            else:
+                self.made(slot, result)
+        if "grad" in self.facets:
+            self.differentiated()
+
+    def gradients(self, given: tuple[Gradient, ...], roots: list[Any], shape: tuple[int, ...] | None) -> list[Any] | None:
+        """Gradient arguments: fresh tensors each time, since an engine may keep what it is given."""
+        if not given:
+            return None
+        engine = self.engine
+        result: list[Any] = []
+        for gradient, root in zip(given, roots, strict=True):
+            if gradient is None:
+                result.append(None)
+            elif isinstance(gradient, int):
+                result.append(engine.copy(self.slots[gradient]))
+            else:
+                result.append(engine.leaf(gradient, engine.shape(root) if shape is None else shape, engine.dtype(root), False))
+        return result
+
+    def read_grad(self, step: ReadGrad) -> None:
+        gradient = self.engine.gradient(self.slots[step.source])
+        if gradient is None:
+            self.sights.append((self.place, step.out, "value", None))
+        else:
+            self.made(step.out, gradient)
+
+    def zero_grad(self, step: ZeroGrad) -> None:
+        self.engine.zero_grad(self.slots[step.target], step.set_to_none)
+        self.differentiated()
+
+    def drop(self, step: Drop) -> None:
+        self.sights.append((self.place, step.target, "value", self.engine.value(self.slots[step.target])))
+        if "alive" in self.facets:
+            self.dropped[step.target] = weakref.ref(self.slots[step.target])
+        del self.slots[step.target]
+
+
+class _Thorough(_Execution):
+    """The same run, looking at everything after every step."""
+
+    def __init__(self, executor: Executor) -> None:
+        super().__init__(executor)
+        self.versions: dict[int, int] = {}
+
+    def made(self, slot: int, tensor: Any) -> None:
+        self.slots[slot] = tensor
+
+    def flags_of(self, slot: int, tensor: Any) -> None:
+        """Nothing: `after_step` sees it all."""
+
+    def differentiated(self) -> None:
+        """Nothing: `after_step` sees it all."""
+
+    def after_step(self) -> None:
+        for slot, tensor in list(self.slots.items()):
+            for facet in FACETS:
+                if facet in self.facets:
+                    self.sights.append(Sight(self.place, slot, facet, self.content(slot, facet, tensor)))
+            del tensor
+        if self.dropped:
+            gc.collect()
+            self.look_for_dropped()
+
+    def content(self, slot: int, facet: str, tensor: Any) -> Any:
+        """A facet's content; of the version only whether this step changed it."""
+        content = look(self.engine, facet, tensor)
+        if facet != "version":
+            return content
+        before = self.versions.get(slot, content)
+        self.versions[slot] = content
+        return content != before
+
+    def at_end(self, failed: bool) -> None:
+        if failed:
+            for slot, tensor in self.slots.items():
+                if "value" in self.facets:
+                    self.sights.append(Sight(self.place, slot, "value", self.engine.value(tensor)))
+
+
+HANDLERS: dict[type, Callable[[Any, Any], None]] = {
+    Leaf: _Execution.leaf,
+    Apply: _Execution.apply,
+    Mutate: _Execution.mutate,
+    Detach: _Execution.detach,
+    SetRequiresGrad: _Execution.set_requires_grad,
+    Enter: _Execution.enter,
+    Exit: _Execution.exit,
+    RetainGrad: _Execution.retain_grad,
+    Backward: _Execution.backward,
+    Grad: _Execution.grad,
+    ReadGrad: _Execution.read_grad,
+    ZeroGrad: _Execution.zero_grad,
+    Drop: _Execution.drop,
+}

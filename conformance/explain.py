@@ -1,0 +1,170 @@
+"""The proof in words: what the op saved, what changed it, what was expected and what came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from conformance.catalog import CATALOG
+from conformance.compare import Difference
+from conformance.judge import Case
+from conformance.program import AnyStep, Apply, Backward, Grad, Mutate, Program
+from conformance.record import StepRow
+from conformance.scope import Scope, Storage
+from conformance.script import Script, variable
+
+
+class Save(NamedTuple):
+    """A node kept a tensor: its input or its output, at a version."""
+
+    storage: Storage
+    op: str
+    role: str
+    name: str
+    version: int
+
+
+class Write(NamedTuple):
+    """An in-place op changed memory, from `version` to the next, through the variable `name`."""
+
+    storage: Storage
+    op: str
+    name: str
+    version: int
+
+
+def explain(case: Case) -> str:
+    """Why the difference breaks the rule, in a few sentences for someone who does not know our suite."""
+    difference = case.difference
+    parts = [_sentence(case.program, difference), _opening(case, difference)]
+    if case.safe:
+        parts.append("The engine answered with the gradient that would be right had nothing been changed or freed: this is safe, not wrong.")
+    return " ".join(part for part in parts if part)
+
+
+def _sentence(program: Program, d: Difference) -> str:
+    """What happened, by kind."""
+    name = variable(d.slot) if d.slot >= 0 else ""
+    step = _name_of_step(program.steps[d.step]) if d.step < len(program.steps) else "the end"
+    if d.kind == "missed error":
+        return f"{_cause(program, d)}{step} must be refused ({_first_line(d.expected)}), but ran without an error."
+    if d.kind == "spurious error":
+        return f"{step} must run, but was refused: {_first_line(d.observed)}."
+    if d.kind == "wrong error":
+        return f"{step} must be refused because {_first_line(d.expected)}; the engine refused because {_first_line(d.observed)}."
+    what = {
+        "grad": f"{name}.grad", "value": f"the value of {name}", "alive": f"whether {name} is still held after it was dropped",
+        "version": f"whether this step changed the version of {name}", "grad_fn": f"whether {name} has a grad_fn",
+    }.get(d.facet, f"{name}.{d.facet}")  # fmt: skip
+    return f"After {step}, {what} must be {_words(d.expected)}, but is {_words(d.observed)}."
+
+
+def _opening(case: Case, d: Difference) -> str:
+    """For a gradient: how it came about."""
+    if d.kind not in ("wrong value", "wrong state") or d.facet not in ("grad", "value"):
+        return ""
+    ops = [s.op for s in case.program.steps if isinstance(s, (Apply, Mutate))]
+    return f"The program differentiates {' after '.join(reversed(ops))}." if ops and _differentiates(case.program) else ""
+
+
+def _differentiates(program: Program) -> bool:
+    return any(isinstance(s, (Backward, Grad)) for s in program.steps)
+
+
+def _cause(program: Program, d: Difference) -> str:
+    """For a missed version error: who saved what, and who changed it."""
+    if d.category != "version":
+        return ""
+    saves, writes = history(program, d.step)
+    for write in reversed(writes):
+        for save in reversed(saves):
+            if save.storage is write.storage and save.version <= write.version:
+                return (
+                    f"{save.name} was saved by {save.op} (its {save.role}) at version {save.version}; "
+                    f"{write.op} on {write.name} made it version {write.version + 1}. "
+                )
+    return ""
+
+
+def history(program: Program, end: int) -> tuple[list[Save], list[Write]]:
+    """Everything saved and written before step `end`."""
+    scope = Scope()
+    saves: list[Save] = []
+    writes: list[Write] = []
+    for step in program.steps[:end]:
+        if isinstance(step, Mutate):
+            storage = scope.slots[step.target].storage
+            writes.append(Write(storage, step.op, variable(step.target), storage.version))
+        scope.apply(step)
+        if isinstance(step, (Apply, Mutate)):
+            saves += _saves(scope, step)
+    return saves, writes
+
+
+def _saves(scope: Scope, step: Apply | Mutate) -> Iterator[Save]:
+    """What the node of this step keeps."""
+    inputs = step.inputs if isinstance(step, Apply) else (step.target, *step.inputs)
+    outs = step.outs if isinstance(step, Apply) else (step.target,)
+    if not any(scope.slots[o].requires_grad for o in outs):
+        return
+    for what, when in CATALOG[step.op].saved:
+        if when is not None and not scope.slots[inputs[when]].requires_grad:
+            continue
+        slot = scope.slots[outs[0] if what < 0 else inputs[what]]
+        yield Save(slot.storage, step.op, "output" if what < 0 else "input", variable(slot.name), slot.storage.version)
+
+
+def rows(case: Case, script: Script) -> list[StepRow]:
+    """The reduced program as a table: code, what was expected after each step, what came; the first difference marked."""
+    result = []
+    for place, step in enumerate(case.program.steps):
+        code = "\n".join(script.step(step)) if not _is_exit(step) else "(end of region)"
+        slot = case.difference.slot if case.difference.step == place else (step.makes() or (None,))[0]
+        facet = case.difference.facet if case.difference.step == place else "value"
+        expected = _seen(case.expected, place, slot, facet)
+        observed = _seen(case.observed, place, slot, facet)
+        result.append(StepRow(code=code, expected=expected, observed=observed, differs=case.difference.step == place))
+    return result
+
+
+def _is_exit(step: AnyStep) -> bool:
+    return type(step).__name__ == "Exit"
+
+
+def _seen(observation: Any, place: int, slot: int | None, facet: str) -> str:
+    """What one side showed after a step."""
+    refusal = observation.refusal
+    if refusal is not None and refusal.step <= place:
+        return f"refused: {_first_line(refusal.message)}" if refusal.step == place else ""
+    if facet == "error":
+        return "no error"
+    if slot is None:
+        return ""
+    content = next((s.content for s in observation.sights if s[:3] == (place, slot, facet)), _NOTHING)
+    return "" if content is _NOTHING else f"{variable(slot)}{'.' + facet if facet != 'value' else ''} = {_words(content)}"
+
+
+_NOTHING = object()
+
+
+def _name_of_step(step: AnyStep) -> str:
+    """A step in a sentence."""
+    if isinstance(step, (Apply, Mutate)):
+        return step.op
+    return type(step).__name__.lower()
+
+
+def _words(content: Any) -> str:
+    """Data in a sentence."""
+    if isinstance(content, float):
+        return f"{content:.9g}"
+    if isinstance(content, (list, tuple)):
+        text = "[" + ", ".join(_words(c) for c in content) + "]"
+        return text if len(text) <= 200 else text[:197] + "..."
+    return str(content)
+
+
+def _first_line(message: Any) -> str:
+    """The first sentence of an error message."""
+    text = str(message).strip().split("\n")[0]
+    return text.split(". ")[0].rstrip(".")[:200]

@@ -1,0 +1,491 @@
+"""Programs from an abstract chooser: one generator, driven either by Hypothesis or by a seeded PRNG.
+
+Programs are valid by construction: every operand exists, fits and stays within values where the op is well conditioned. They may
+still be refused by autograd's own rules, on purpose: that is what the oracle tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from conformance.areas import BY_NAME, Area
+from conformance.catalog import CATALOG, Bounds, Op, ShapeError, size
+from conformance.chooser import Chooser
+from conformance.engine import Engine
+from conformance.pipeline import pipeline
+from conformance.program import (
+    AnyStep,
+    Apply,
+    Backward,
+    Detach,
+    Drop,
+    Enter,
+    Exit,
+    Grad,
+    Gradient,
+    Leaf,
+    Mutate,
+    Program,
+    ReadGrad,
+    RetainGrad,
+    SetRequiresGrad,
+    ZeroGrad,
+)
+from conformance.scope import FLOATS, Scope, Slot
+from conformance.values import BANKS, EXACT, GENERAL, GRADIENTS, OFFSETS, indices, values
+
+SHAPES = ((2,), (), (3,), (2, 2), (2, 3), (1,), (3, 2), (2, 1), (1, 3), (2, 1, 2), (2, 2, 2), (0,), (2, 0), (2, 1, 1, 2))
+LIMIT = 50.0  # the largest magnitude of a value, so that float32 gradients stay well scaled
+EXACT_LIMIT = 512.0  # magnitude / spacing in exact mode, so that products of a few gradients fit in float32's 24 bits
+MOST_ELEMENTS = 24
+MOVE_NAMES = (
+    "leaf", "constant", "op", "view", "mutate", "mutate_used", "mutate_detached", "detach", "set_flag", "region",
+    "retain_grad", "drop", "zero_grad", "backward", "backward_inputs", "again", "grad", "higher", "read_grad", "bad_call",
+)  # fmt: skip
+
+
+class Vocabulary(NamedTuple):
+    """What an engine can be asked: the catalogue's ops that it has, moves of generation, and dtypes of leaves."""
+
+    ops: frozenset[str]
+    moves: frozenset[str]
+    dtypes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, engine: Engine) -> Vocabulary:
+        """The vocabulary of an adapter: what its class defines."""
+        ops = frozenset(engine.ops) & frozenset(CATALOG)
+        writes = any(CATALOG[name].inplace for name in ops)
+        able = {
+            "op": True, "leaf": True, "constant": True, "view": True, "drop": True, "bad_call": True,
+            "mutate": writes, "mutate_used": writes, "mutate_detached": writes and engine.has("detach"),
+            "detach": engine.has("detach"), "set_flag": engine.has("set_requires_grad"), "region": engine.has("grad_mode"),
+            "retain_grad": engine.has("retain_grad"), "zero_grad": engine.has("zero_grad"), "backward": engine.has("backward"),
+            "backward_inputs": engine.has("backward"), "again": engine.has("backward"), "grad": engine.has("grad"),
+            "higher": engine.has("grad") and "higher-order" in engine.traits, "read_grad": engine.has("gradient"),
+        }  # fmt: skip
+        dtypes = tuple(d for d in FLOATS if d in engine.dtypes)
+        return cls(ops, frozenset(m for m, possible in able.items() if possible), dtypes)
+
+
+EVERYTHING = Vocabulary(frozenset(CATALOG), frozenset(MOVE_NAMES), FLOATS)
+
+
+class Generator:
+    """Builds one program. Each move adds steps, or none where it does not apply."""
+
+    def __init__(self, chooser: Chooser, area: Area, vocabulary: Vocabulary) -> None:
+        self.below = chooser.below
+        self.chooser = chooser
+        self.area = area
+        self.scope = Scope()
+        self.steps: list[AnyStep] = []
+        self.exact = self.below(2) == 0
+        self.dtypes = vocabulary.dtypes
+        self.dtype = self.dtypes[-1 - self.below(len(self.dtypes))]
+        self.tables = tables(area.name, vocabulary)
+        self.live: list[Slot] = []
+        self.next = 0
+
+    def program(self) -> Program:
+        """A whole program: a leaf, moves, and a last backward where one is possible."""
+        self.leaf()
+        if self.below(2):
+            self.leaf()
+        low, high = self.area.steps
+        moves = self.tables.moves
+        for _ in range(low + self.below(high - low + 1)):
+            MOVES[moves[self.below(len(moves))]](self)
+        while self.scope.modes:
+            self.emit(Exit())
+        if not isinstance(self.steps[-1], (Backward, Grad)):
+            self.backward()
+        return Program(tuple(self.steps), self.exact)
+
+    # -- helpers -------------------------------------------------------------------------------------------------------
+
+    def emit(self, step: AnyStep) -> None:
+        """Add a step."""
+        self.scope.apply(step)
+        self.steps.append(step)
+        for out in step.makes():
+            if out in self.scope.slots:
+                self.live.append(self.scope.slots[out])
+
+    def fresh(self) -> int:
+        """An unused slot number."""
+        self.next += 1
+        return self.next - 1
+
+    def some(self, slots: list[Slot]) -> Slot | None:
+        """One of these slots, the newest first and likelier."""
+        if not slots:
+            return None
+        return slots[-1 - min(self.below(len(slots)), self.below(len(slots)))]
+
+    def floats(self) -> list[Slot]:
+        """Slots of floating dtype."""
+        return [s for s in self.live if s.dtype in FLOATS]
+
+    def requiring(self) -> list[Slot]:
+        """Slots that require grad."""
+        return [s for s in self.live if s.requires_grad]
+
+    def admits(self, bounds: Bounds | None) -> bool:
+        """Whether values within these bounds are wanted here."""
+        if bounds is None:
+            return False
+        if self.exact:
+            return bounds.grain is not None and bounds.magnitude * 2.0**bounds.grain <= EXACT_LIMIT
+        return bounds.magnitude <= LIMIT
+
+    def gradient(self, root: Slot) -> tuple[float, ...]:
+        """Literal values of a gradient for a root: asymmetric, since ones hide transposition and seeding bugs."""
+        return values(GRADIENTS[self.exact], self.below(OFFSETS), size(root.shape))
+
+    # -- moves ---------------------------------------------------------------------------------------------------------
+
+    def leaf(
+        self, shape: tuple[int, ...] | None = None, requires_grad: bool | None = None, dtype: str | None = None
+    ) -> Slot:
+        """A leaf of floating dtype."""
+        if shape is None:
+            shape = SHAPES[self.below(len(SHAPES))]
+        if requires_grad is None:
+            requires_grad = self.below(4) > 0
+        bank = (EXACT if self.exact else GENERAL)[self.below(2)]
+        if dtype is None:
+            dtype = self.dtype if self.below(16) else self.dtypes[self.below(len(self.dtypes))]
+        numbers = values(bank, self.below(OFFSETS), size(shape))
+        step = Leaf(self.fresh(), shape, numbers, dtype, requires_grad)
+        slot = self.scope.leaf(step, BANKS[bank][1])
+        self.steps.append(step)
+        self.live.append(slot)
+        return slot
+
+    def constant(self) -> None:
+        """A leaf that does not require grad."""
+        self.leaf(requires_grad=False)
+
+    def op(self) -> None:
+        """A pure op on existing operands, or fresh leaves where none fits."""
+        ops = self.tables.ops
+        self.apply(ops[self.below(len(ops))])
+
+    def view(self) -> None:
+        """A view."""
+        if self.tables.views:
+            self.apply(self.tables.views[self.below(len(self.tables.views))])
+
+    def apply(self, op: Op) -> None:
+        """Add this op, if it fits some operand."""
+        first = self.some(self.floats())
+        if first is None or (op.name == "view" and not first.contiguous):
+            return
+        chosen = self.operands(op, first)
+        if chosen is None:
+            return
+        inputs, params, bounds = chosen
+        shapes = [s.shape for s in inputs]
+        results = op.shape(shapes, params)
+        if max(map(size, results)) > MOST_ELEMENTS or len(results[0]) > 4:
+            return
+        outs = tuple([self.fresh() for _ in results])
+        step = Apply(op.name, tuple([s.name for s in inputs]), outs, params)
+        self.scope.op(step, op, bounds, results)
+        self.steps.append(step)
+        slots = self.scope.slots
+        self.live += [slots[out] for out in outs]
+
+    def operands(self, op: Op, first: Slot) -> tuple[list[Slot], dict[str, Any], Bounds] | None:
+        """Operands, parameters and the result's bounds for an op whose first operand is given; None where none fit."""
+        params = op.params(self.chooser, first.shape)
+        if params is None:
+            return None
+        inputs = [first]
+        try:
+            for need in op.partners(self.chooser, first.shape, params):
+                if need.dtype == "float":
+                    inputs.append(self.operand(need.shape, None if op.promotes else first.dtype))
+                else:
+                    inputs.append(self.auxiliary(need.shape, need.dtype, need.below))
+            shapes = [s.shape for s in inputs]
+            op.shape(shapes, params)
+        except (ShapeError, IndexError):
+            return None
+        bounds = op.bounds([s.storage.bounds for s in inputs], params, shapes)
+        return (inputs, params, bounds) if bounds is not None and self.admits(bounds) else None
+
+    def operand(self, shape: tuple[int, ...], dtype: str | None) -> Slot:
+        """A slot of this shape, of this dtype if one is asked for: mostly an existing one, else a new leaf."""
+        wanted = FLOATS if dtype is None else (dtype,)
+        fitting = [s for s in self.live if s.shape == shape and s.dtype in wanted]
+        if fitting and self.below(5):
+            return fitting[-1 - self.below(len(fitting))]
+        return self.leaf(shape, dtype=dtype)
+
+    def auxiliary(self, shape: tuple[int, ...], dtype: str, below: int) -> Slot:
+        """An index or a mask."""
+        offset, count = self.below(OFFSETS), size(shape)
+        numbers = indices(offset, count, below if dtype == "int64" else 2)
+        step = Leaf(self.fresh(), shape, numbers, dtype)  # type: ignore[arg-type]
+        slot = self.scope.leaf(step, Bounds(0.0, max(below, 1), 0))
+        self.steps.append(step)
+        self.live.append(slot)
+        return slot
+
+    def mutate(self, among: list[Slot] | None = None) -> None:
+        """An in-place op on something that may be written."""
+        candidates = self.floats() if among is None else among
+        target = self.some([s for s in candidates if self.writable(s)])
+        ops = self.tables.inplace
+        if target is None or not ops:
+            return
+        op = ops[self.below(len(ops))]
+        chosen = self.operands(op, target)
+        if chosen is None:
+            return
+        inputs, params, bounds = chosen
+        if any(s.dtype != target.dtype for s in inputs if s.dtype in FLOATS) or any(s.overlaps for s in inputs):
+            return
+        if any(s.storage is target.storage and s is not target for s in inputs[1:]):
+            return  # torch leaves partly overlapping operands undefined
+        if target in inputs[1:] and op.second == "int64":
+            return  # and so it does for a source that is scattered into itself
+        step = Mutate(op.name, target.name, tuple([s.name for s in inputs[1:]]), params)
+        self.scope.mutate(step, op, bounds)
+        self.steps.append(step)
+
+    def writable(self, slot: Slot) -> bool:
+        """Whether torch lets this tensor be written in place here."""
+        if slot.overlaps or slot.dtype not in FLOATS:
+            return False
+        if not self.scope.recording:
+            return not slot.multi
+        if slot.detached:
+            return True
+        leaf = slot.storage.leaf
+        return not slot.multi and not (slot.is_leaf and slot.requires_grad) and not slot.of_leaf and (leaf is None or not slot.view)
+
+    def mutate_used(self) -> None:
+        """An in-place op on what an op has read or made, directly, through an alias or under no_grad."""
+        used = [s for s in self.floats() if s.storage.read_at >= 0 or s.storage.saved_output_at >= 0]
+        if self.scope.recording and not self.below(3):
+            self.emit(Enter("no_grad"))
+            self.mutate(used)
+            self.emit(Exit())
+        else:
+            self.mutate(used)
+
+    def mutate_detached(self) -> None:
+        """An in-place op on a detached alias, or on what has one."""
+        self.mutate([s for s in self.floats() if s.storage.detached])
+
+    def detach(self) -> None:
+        """A detached alias."""
+        slot = self.some(self.floats())
+        if slot is not None:
+            self.emit(Detach(self.fresh(), slot.name))
+
+    def set_flag(self) -> None:
+        """requires_grad_() on a leaf."""
+        slot = self.some([s for s in self.floats() if s.is_leaf and not s.view])
+        if slot is not None:
+            self.emit(SetRequiresGrad(slot.name, not slot.requires_grad))
+
+    def region(self) -> None:
+        """Open a region of another grad mode, or close the innermost."""
+        if self.scope.modes:
+            self.emit(Exit())
+        else:
+            self.emit(Enter("no_grad"))
+            if not self.below(6):
+                self.emit(Enter("enable_grad"))
+
+    def retain_grad(self) -> None:
+        """retain_grad() on something that requires grad."""
+        slot = self.some(self.requiring())
+        if slot is not None:
+            self.emit(RetainGrad(slot.name))
+
+    def drop(self) -> None:
+        """Delete a variable that is not the only one."""
+        slots = self.floats()
+        if len(slots) > 2:
+            slot = self.some(slots[:-1])
+            if slot is not None:
+                self.emit(Drop(slot.name))
+                self.live.remove(slot)
+
+    def zero_grad(self) -> None:
+        """Forget or zero an accumulated gradient."""
+        accumulated = self.scope.accumulated
+        slot = self.some([s for s in self.live if accumulated >> s.name & 1])
+        if slot is not None:
+            self.emit(ZeroGrad(slot.name, self.below(2) == 0))
+
+    def roots(self) -> list[Slot]:
+        """Roots for a differentiation, mostly one."""
+        candidates = [s for s in self.requiring() if not s.is_leaf] or self.requiring()
+        if not candidates:
+            return []
+        fresh = [s for s in candidates if not s.above & self.scope.consumed] or candidates
+        root = fresh[-1] if self.below(3) else fresh[self.below(len(fresh))]
+        return [root, candidates[self.below(len(candidates))]] if not self.below(8) else [root]
+
+    def seeds(self, roots: list[Slot]) -> tuple[Gradient, ...]:
+        """Gradients for the roots: implicit where all are scalars, half of the time."""
+        if all(size(r.shape) == 1 for r in roots) and not self.below(2):
+            return ()
+        return tuple([self.gradient(r) for r in roots])
+
+    def backward(self, *, named: bool = False) -> None:
+        """backward() from one or several roots."""
+        roots = self.roots()
+        if not roots:
+            return
+        inputs = None
+        if named:
+            graph = roots[0].graph
+            reached = [s for s in self.requiring() if s.is_leaf and graph >> s.name & 1]
+            if not reached:
+                return
+            inputs = tuple(s.name for s in reached[: 1 + self.below(len(reached))])
+        keep = (None, True, True)[self.below(3)]
+        self.emit(Backward(tuple(r.name for r in roots), self.seeds(roots), keep, False, inputs))
+
+    def backward_inputs(self) -> None:
+        """backward(inputs=...)."""
+        self.backward(named=True)
+
+    def again(self) -> None:
+        """A second differentiation of a graph walked before."""
+        walked = self.scope.retained if self.below(4) else self.scope.consumed
+        root = self.some([s for s in self.requiring() if s.graph & walked and not s.is_leaf])
+        if root is None:
+            return self.backward()
+        self.emit(Backward((root.name,), self.seeds([root]), (None, True)[self.below(2)]))
+
+    def grad(self, *, create_graph: bool = False) -> None:
+        """grad() with respect to what the root depends on."""
+        roots = self.roots()
+        if not roots:
+            return
+        graph = roots[0].graph
+        reached = [s for s in self.requiring() if graph >> s.name & 1 and s is not roots[0]] or roots[:1]
+        first = self.some(reached)
+        assert first is not None
+        inputs = [first] if self.below(3) else [first, reached[self.below(len(reached))]]
+        unused = not self.below(6)
+        if unused:
+            inputs.append(self.requiring()[self.below(len(self.requiring()))])
+        names = tuple(s.name for s in inputs)
+        outs = tuple(self.fresh() for _ in names)
+        keep = (None, True)[self.below(2)]
+        roots_named = tuple(r.name for r in roots)
+        self.emit(Grad(outs, roots_named, names, self.seeds(roots), keep, create_graph, unused))
+
+    def higher(self) -> None:
+        """A gradient with a graph of its own, by grad() or by backward()."""
+        if self.below(4):
+            return self.grad(create_graph=True)
+        roots = self.roots()
+        if roots:
+            self.emit(Backward(tuple(r.name for r in roots), self.seeds(roots), None, True))
+
+    def read_grad(self) -> None:
+        """`.grad` as a tensor of the program."""
+        accumulated = self.scope.accumulated
+        slot = self.some([s for s in self.live if accumulated >> s.name & 1])
+        if slot is not None:
+            self.emit(ReadGrad(self.fresh(), slot.name))
+
+    def bad_call(self) -> None:
+        """A call that torch refuses."""
+        BAD_CALLS[self.below(len(BAD_CALLS))](self)
+
+
+def implicit_gradient(g: Generator) -> None:
+    """backward() of a root of several elements without a gradient."""
+    slot = g.some([s for s in g.requiring() if size(s.shape) != 1])
+    if slot is not None:
+        g.emit(Backward((slot.name,)))
+
+
+def constant_root(g: Generator) -> None:
+    """backward() of a root that does not require grad."""
+    slot = g.some([s for s in g.floats() if not s.requires_grad])
+    if slot is not None:
+        g.emit(Backward((slot.name,), (g.gradient(slot),)))
+
+
+def misshapen_gradient(g: Generator) -> None:
+    """backward() with a gradient of another shape."""
+    slot = g.some(g.requiring())
+    if slot is not None:
+        shape = (*slot.shape, 2) if g.below(2) else slot.shape[1:] or (2,)
+        g.emit(Backward((slot.name,), (values(GRADIENTS[g.exact], g.below(OFFSETS), size(shape)),), shape=shape))
+
+
+def written_leaf(g: Generator) -> None:
+    """In-place on a leaf that requires grad, or on a view of one."""
+    slot = g.some([s for s in g.requiring() if s.is_leaf or s.of_leaf])
+    if slot is not None and not slot.overlaps and "mul_scalar_" in g.tables.names:
+        g.emit(Mutate("mul_scalar_", slot.name, (), {"value": 2.0}))
+
+
+def unused_input(g: Generator) -> None:
+    """grad() with respect to something that the root does not depend on."""
+    root = g.some(g.requiring())
+    if root is not None:
+        others = [s for s in g.requiring() if not root.graph >> s.name & 1]
+        other = g.some(others) or g.leaf(requires_grad=True)
+        g.emit(Grad((g.fresh(),), (root.name,), (other.name,), (g.gradient(root),)))
+
+
+def cleared_flag(g: Generator) -> None:
+    """requires_grad_(False) on a tensor with a history."""
+    slot = g.some([s for s in g.requiring() if not s.is_leaf])
+    if slot is not None:
+        g.emit(SetRequiresGrad(slot.name, False))
+
+
+BAD_CALLS = (implicit_gradient, constant_root, misshapen_gradient, written_leaf, unused_input, cleared_flag)
+
+MOVES: dict[str, Callable[[Generator], Any]] = {name: getattr(Generator, name) for name in MOVE_NAMES}
+
+
+class Tables:
+    """An area's weights over the ops of a vocabulary, spread out so that a weighted choice is one index."""
+
+    def __init__(self, area: Area, vocabulary: Vocabulary) -> None:
+        rows = [op for op in CATALOG.values() if op.name in vocabulary.ops]
+        self.names = vocabulary.ops
+        self.moves = tuple(m for m, weight in area.moves.items() if m in vocabulary.moves for _ in range(weight))
+        by_chapter = {chapter: [op for op in rows if op.chapter == chapter] for chapter in area.chapters}
+        self.ops = tuple(
+            ops[i % len(ops)]
+            for chapter, ops in by_chapter.items()
+            for i in range(area.chapters[chapter] * 24)
+            if ops
+        )
+        self.views = tuple(op for op in rows if op.view)
+        self.inplace = tuple(op for op in rows if op.inplace)
+
+
+@lru_cache(maxsize=256)
+def tables(area: str, vocabulary: Vocabulary) -> Tables:
+    """The tables of an area for a vocabulary."""
+    return Tables(BY_NAME[area], vocabulary)
+
+
+def generate(chooser: Chooser, area: Area, vocabulary: Vocabulary = EVERYTHING) -> tuple[Program, Scope]:
+    """A program of the area over a vocabulary, and what is known of it."""
+    if area.name == "pipeline":
+        program = pipeline(chooser)
+        return program, Scope.of(program)
+    generator = Generator(chooser, area, vocabulary)
+    program = generator.program()
+    return program, generator.scope

@@ -1,0 +1,150 @@
+"""Which differences stand: rounding is acquitted, kinks are told from errors, and right answers to refused questions are safe."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from conformance import tolerance, transform
+from conformance.compare import NUMBERS, Difference, compare, same
+from conformance.execute import Executor
+from conformance.features import Feature
+from conformance.observe import Observation
+from conformance.program import Program
+from conformance.rules import Rule, attribute
+from conformance.scope import Scope
+
+NUDGE = 2.0**-9  # how far the leaves are moved to leave a kink
+TREMOR = 2.0**-30  # how far they are moved to measure how rounding is amplified
+
+
+class Case(NamedTuple):
+    """A program on which the engine differs: the first difference, what the program exercises, and the rule it breaks."""
+
+    program: Program
+    difference: Difference
+    features: int
+    rule: Rule
+    expected: Observation
+    observed: Observation
+    safe: bool
+
+
+class Judge:
+    """Compares an engine with the oracle."""
+
+    def __init__(self, oracle: Executor, engine: Executor) -> None:
+        self.oracle = oracle
+        self.engine = engine
+        self.executions = 0
+
+    def agree_quickly(self, program: Program, expected: Observation, observed: Observation) -> bool:
+        """Whether two quick observations agree within what the dtype allows; otherwise a closer look is due."""
+        if expected.unsupported is not None or observed.unsupported is not None or same(expected, observed):
+            return True
+        return not compare(expected, observed, self._agreement(program))
+
+    def first_difference(self, program: Program) -> tuple[Difference, Observation, Observation] | None:
+        """The first difference that stands, with what was seen after every step on both sides."""
+        self.executions += 1
+        expected = self.oracle.run(program, thorough=True)
+        observed = self.engine.run(program, thorough=True)
+        differences = compare(expected, observed, self._agreement(program))
+        if not differences:
+            return None
+        arbiter = _Arbiter(self.oracle, program, expected)
+        for difference in differences:
+            if not arbiter.acquits(difference):
+                return difference, expected, observed
+        return None
+
+    def examine(self, program: Program) -> Case | None:
+        """The case that a program makes against the engine, if any."""
+        found = self.first_difference(program)
+        if found is None:
+            return None
+        difference, expected, observed = found
+        features = Scope.of(program).features | self._told_by(program, difference)
+        rule = attribute(difference, features)
+        return Case(program, difference, features, rule, expected, observed, self._is_safe(program, difference))
+
+    def _agreement(self, program: Program) -> Any:
+        """How numbers of this program are compared at first."""
+        if program.exact:
+            return tolerance.identical
+        epsilon = tolerance.EPSILON["float32" if _has_float32(program) else "float64"]
+        return lambda expected, observed: tolerance.within_units(expected, observed, epsilon)
+
+    def _told_by(self, program: Program, difference: Difference) -> int:
+        """Features that only the difference tells."""
+        features = 0
+        if difference.expected is None:
+            features |= Feature.EXPECTED_NONE
+        if difference.kind == "spurious error":
+            refusals = {"version": Feature.VERSION_REFUSED, "freed": Feature.FREED_REFUSED}
+            features |= refusals.get(difference.category, 0)
+        if difference.facet in NUMBERS and Scope.of(program).features & Feature.KINK:
+            nudged = self.first_difference(transform.moved(program, NUDGE, NUDGE))
+            if nudged is None or nudged[0].kind != difference.kind:
+                features |= Feature.AT_KINK
+        return features
+
+    def _is_safe(self, program: Program, difference: Difference) -> bool:
+        """Whether the engine, where the oracle refuses, gives what it would give had nothing been freed or changed."""
+        if difference.kind != "missed error" or difference.category not in ("version", "freed"):
+            return False
+        kept = transform.retained(program)
+        expected = self.oracle.run(kept, thorough=True, stash=True)
+        observed = self.engine.run(program, thorough=True)
+        if expected.refusal is not None or expected.unsupported is not None:
+            return False
+        arbiter = _Arbiter(self.oracle, kept, expected, stash=True)
+        differences = compare(expected, observed, self._agreement(program))
+        return all(d.facet not in (*NUMBERS, "error") or arbiter.acquits(d) for d in differences)
+
+
+class _Arbiter:
+    """Decides whether a difference of numbers is rounding."""
+
+    def __init__(self, oracle: Executor, program: Program, expected: Observation, *, stash: bool = False) -> None:
+        self.oracle = oracle
+        self.program = program
+        self.expected = expected
+        self.stash = stash
+        self.single = _has_float32(program)
+        self._truth: dict[Any, Any] | None = None
+
+    def acquits(self, difference: Difference) -> bool:
+        """True where the numbers differ by no more than rounding explains."""
+        if difference.kind != "wrong value":
+            return False
+        if self.program.exact and not self.single:
+            return False
+        place = (difference.step, difference.slot, difference.facet)
+        truth = self.truth.get(place)
+        if truth is None:
+            return False
+        if self.single:
+            if self.program.exact and tolerance.identical(truth, difference.expected):
+                return False
+            own = tolerance.distance(truth, difference.expected)
+            epsilon = tolerance.EPSILON["float32"]
+            bound = tolerance.ARBITER_FACTOR * own + tolerance.UNITS * epsilon * tolerance.largest(truth)
+            return tolerance.distance(truth, difference.observed) <= bound
+        sensitivity = tolerance.distance(truth, difference.expected) / TREMOR
+        epsilon = tolerance.EPSILON["float64"]
+        bound = tolerance.UNITS * epsilon * (sensitivity + tolerance.largest(difference.expected))
+        return tolerance.distance(difference.expected, difference.observed) <= bound
+
+    @property
+    def truth(self) -> dict[Any, Any]:
+        """What the oracle sees in float64, or, on a float64 program, where the leaves tremble."""
+        if self._truth is None:
+            other = transform.in_float64(self.program) if self.single else transform.moved(self.program, TREMOR)
+            seen = self.oracle.run(other, thorough=True, stash=self.stash).sights
+            self._truth = {(s.step, s.slot, s.facet): s.content for s in seen}
+        return self._truth
+
+
+def _has_float32(program: Program) -> bool:
+    """Whether any tensor may be of single precision."""
+    return any(getattr(s, "dtype", "") == "float32" or getattr(s, "op", "") == "float" for s in program.steps)

@@ -1,0 +1,73 @@
+"""What can be seen of a running program, as plain data."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from conformance.engine import Category, Engine
+
+
+class Sight(NamedTuple):
+    """One thing seen: after step `step`, this facet of the slot had this content."""
+
+    step: int
+    slot: int
+    facet: str
+    content: Any
+
+
+class Refusal(NamedTuple):
+    """The engine raised in this step."""
+
+    step: int
+    category: str
+    message: str
+
+
+class Observation(NamedTuple):
+    """All that was seen while a program ran, in order, and how it ended.
+
+    `refusal` ended the program early; `unsupported` says what the engine lacks, and then nothing is judged.
+    """
+
+    sights: list[Sight]
+    refusal: Refusal | None = None
+    unsupported: str | None = None
+
+
+# Facet -> the method of Engine that shows it. What an engine does not show is not looked at on the oracle either.
+FACETS: dict[str, str] = {
+    "value": "value",
+    "shape": "shape",
+    "dtype": "dtype",
+    "requires_grad": "requires_grad",
+    "is_leaf": "is_leaf",
+    "grad_fn": "has_grad_fn",
+    "grad": "gradient",
+    "version": "version_of",
+}
+
+
+def facets_of(engine: Engine) -> frozenset[str]:
+    """What the engine lets us see; `alive` where weak references to its tensors mean something."""
+    shown = {facet for facet, method in FACETS.items() if engine.has(method)}
+    if "liveness" in engine.traits:
+        shown.add("alive")
+    return frozenset(shown)
+
+
+def look(engine: Engine, facet: str, tensor: Any) -> Any:
+    """One facet's content as plain data."""
+    if facet == "grad":
+        gradient = engine.gradient(tensor)
+        return None if gradient is None else engine.value(gradient)
+    return getattr(engine, FACETS[facet])(tensor)
+
+
+def refused(engine: Engine, step: int, error: BaseException) -> Refusal:
+    """An exception of the engine as data."""
+    try:
+        category = Category(engine.categorize(error)).value
+    except ValueError:
+        category = Category.OTHER.value
+    return Refusal(step, category, f"{type(error).__name__}: {error}"[:500])

@@ -1,0 +1,315 @@
+"""Makes a failing program minimal while it keeps its symptom.
+
+The passes work on the program itself: cut what comes after the difference, delete steps with all that depends on them, put a leaf
+where an op was, pass an operand on in the place of a result, and make shapes, values and flags plain. Each candidate that is
+well typed is run; the passes repeat until none helps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from conformance.catalog import ShapeError, size
+from conformance.judge import Case, Judge
+from conformance.program import (
+    AnyStep,
+    Apply,
+    Backward,
+    Enter,
+    Exit,
+    Grad,
+    InvalidProgram,
+    Leaf,
+    Program,
+    check_structure,
+    rename,
+    renumber,
+)
+from conformance.scope import FLOATS, Scope
+
+EXECUTIONS = 120  # most candidates that one reduction may run
+_replace = msgspec.structs.replace
+Steps = tuple[AnyStep, ...]
+
+
+def reduce(case: Case, judge: Judge, executions: int = EXECUTIONS) -> Case:
+    """The smallest case found with the same symptom: same kind of difference, same facet, same category."""
+    return _Reduction(case, judge, executions).run()
+
+
+class _Reduction:
+    """The state of one reduction: the best case so far and what may still be spent."""
+
+    def __init__(self, case: Case, judge: Judge, executions: int) -> None:
+        self.best = case
+        self.judge = judge
+        self.left = executions
+        self.seen: set[bytes] = set()
+        d = case.difference
+        self.symptom = d.kind, d.facet, d.category, case.safe
+
+    def run(self) -> Case:
+        self.offer(_cut(self.best.program.steps, self.best.difference.step))
+        improved = True
+        while improved and self.left > 0:
+            improved = any([self.try_all(candidates) for candidates in PASSES])
+        self.offer(_unrepeat(self.best.program.steps))
+        plain = renumber(self.best.program)
+        return self.judge.examine(plain) or self.best
+
+    def try_all(self, candidates: Callable[[Program], Iterator[Steps]]) -> bool:
+        """Take each candidate that keeps the symptom; begin again after each success."""
+        improved = False
+        again = True
+        while again and self.left > 0:
+            again = False
+            for steps in candidates(self.best.program):
+                if self.offer(steps):
+                    improved = again = True
+                    break
+                if self.left <= 0:
+                    break
+        return improved
+
+    def offer(self, steps: Steps | None) -> bool:
+        """Whether these steps show the symptom; if so they are the best so far."""
+        if steps is None:
+            return False
+        program = Program(steps, self.best.program.exact)
+        key = msgspec.json.encode(program)
+        if key in self.seen:
+            return False
+        self.seen.add(key)
+        try:
+            check_structure(program)
+            Scope.of(program)
+        except (InvalidProgram, ShapeError):
+            return False
+        self.left -= 1
+        case = self.judge.examine(program)
+        if case is None:
+            return False
+        d = case.difference
+        if (d.kind, d.facet, d.category, case.safe) != self.symptom:
+            return False
+        self.best = case
+        return True
+
+
+def _cut(steps: Steps, last: int) -> Steps:
+    """The steps up to the one that showed the difference, with open regions closed."""
+    kept = list(steps[: last + 1])
+    depth = sum(isinstance(s, Enter) - isinstance(s, Exit) for s in kept)
+    return (*kept, *(Exit() for _ in range(depth)))
+
+
+def _without(steps: Steps, doomed: set[int]) -> Steps:
+    """The steps without those at these places and without all that depends on them."""
+    gone: set[int] = set()
+    kept: list[AnyStep] = []
+    for place, step in enumerate(steps):
+        if place in doomed:
+            gone.update(step.makes())
+            continue
+        if not gone.isdisjoint(step.reads()):
+            thinned = _thin(step, gone)
+            if thinned is None:
+                gone.update(step.makes())
+                continue
+            step = thinned
+        kept.append(step)
+    return tuple(kept)
+
+
+def _thin(step: AnyStep, gone: set[int]) -> AnyStep | None:
+    """A differentiation without the roots and inputs that are gone, if any are left."""
+    if isinstance(step, Backward):
+        inputs = None if step.inputs is None else tuple(i for i in step.inputs if i not in gone)
+        return _drop_roots(_replace(step, inputs=inputs), gone) if inputs != () else None
+    if isinstance(step, Grad):
+        pairs = [(o, i) for o, i in zip(step.outs, step.inputs, strict=True) if i not in gone]
+        if not pairs:
+            return None
+        outs, inputs = zip(*pairs, strict=True)
+        return _drop_roots(_replace(step, outs=outs, inputs=inputs), gone)
+    return None
+
+
+def _drop_roots(step: Any, gone: set[int]) -> AnyStep | None:
+    """The differentiation of the roots that are left."""
+    kept = [k for k, root in enumerate(step.roots) if root not in gone]
+    gradients = tuple(step.gradients[k] for k in kept) if step.gradients else ()
+    if not kept or any(isinstance(g, int) and g in gone for g in gradients):
+        return None
+    return _replace(step, roots=tuple(step.roots[k] for k in kept), gradients=gradients)  # type: ignore[no-any-return]
+
+
+def deletions(program: Program) -> Iterator[Steps]:
+    """Without one step, from the last to the first; a region goes as a whole."""
+    steps = program.steps
+    for place in reversed(range(len(steps))):
+        if isinstance(steps[place], Exit):
+            continue
+        doomed = {place, _closing(steps, place)} if isinstance(steps[place], Enter) else {place}
+        yield _without(steps, doomed)
+
+
+def _closing(steps: Steps, opening: int) -> int:
+    """The place of the exit that closes this region."""
+    depth = 0
+    for place in range(opening, len(steps)):
+        depth += isinstance(steps[place], Enter) - isinstance(steps[place], Exit)
+        if depth == 0:
+            return place
+    return opening
+
+
+def leaves(program: Program) -> Iterator[Steps]:
+    """A leaf in the place of an op's result, and all that only the op needed deleted."""
+    scope = Scope.of(program)
+    for place, step in enumerate(program.steps):
+        made = step.makes()
+        if isinstance(step, Leaf) or len(made) != 1 or made[0] not in scope.slots:
+            continue
+        slot = scope.slots[made[0]]
+        leaf = _plain_leaf(made[0], slot.shape, slot.dtype, slot.requires_grad)
+        yield _needed((*program.steps[:place], leaf, *program.steps[place + 1 :]))
+
+
+def _plain_leaf(out: int, shape: tuple[int, ...], dtype: str, requires_grad: bool) -> Leaf:
+    """A leaf with the plainest distinct values."""
+    count = size(shape)
+    values = tuple(float(1 + i) for i in range(count)) if dtype in FLOATS else (0.0,) * count
+    return Leaf(out, shape, values, dtype, requires_grad and dtype in FLOATS)  # type: ignore[arg-type]
+
+
+def _needed(steps: Steps) -> Steps:
+    """Without the leaves that nothing reads."""
+    read = {slot for step in steps for slot in step.reads()}
+    return tuple(s for s in steps if not isinstance(s, Leaf) or s.out in read)
+
+
+def bypasses(program: Program) -> Iterator[Steps]:
+    """An operand of the same shape in the place of a result."""
+    scope = Scope.of(program)
+    for place, step in enumerate(program.steps):
+        if not isinstance(step, Apply) or len(step.outs) != 1:
+            continue
+        out = step.outs[0]
+        for operand in dict.fromkeys(step.inputs):
+            if scope.slots[operand].shape == scope.slots[out].shape:
+                rest = tuple(rename(s, {out: operand}) for s in program.steps[place + 1 :])
+                yield _needed(program.steps[:place] + rest)
+
+
+def flags(program: Program) -> Iterator[Steps]:
+    """Options at their defaults, implicit gradients, constants instead of leaves that require grad."""
+    for place, step in enumerate(program.steps):
+        for plain in _plainer(step):
+            yield (*program.steps[:place], plain, *program.steps[place + 1 :])
+
+
+def _plainer(step: AnyStep) -> Iterator[AnyStep]:
+    """Simpler versions of one step."""
+    if isinstance(step, Leaf) and step.requires_grad:
+        yield _replace(step, requires_grad=False)
+    if isinstance(step, (Backward, Grad)):
+        if step.create_graph:
+            yield _replace(step, create_graph=False)
+        if step.retain_graph is not None:
+            yield _replace(step, retain_graph=None)
+        for k in range(len(step.roots)):
+            if len(step.roots) > 1:
+                yield _drop_roots(step, {step.roots[k]}) or step
+    if isinstance(step, Backward) and step.inputs is not None:
+        yield _replace(step, inputs=None)
+    if isinstance(step, Grad) and len(step.inputs) > 1:
+        for k in range(len(step.inputs)):
+            outs, inputs = step.outs[:k] + step.outs[k + 1 :], step.inputs[:k] + step.inputs[k + 1 :]
+            yield _replace(step, outs=outs, inputs=inputs)
+    if isinstance(step, Grad) and step.allow_unused:
+        yield _replace(step, allow_unused=False)
+
+
+def shapes(program: Program) -> Iterator[Steps]:
+    """All leaves of one shape in a smaller shape, with gradients of the size that then fits."""
+    found = dict.fromkeys(s.shape for s in program.steps if isinstance(s, Leaf))
+    for old in found:
+        for new in ((), (1,), (2,)):
+            if len(new) > len(old) or size(new) >= size(old):
+                continue
+            yield from _reshaped(program, {old: new})
+    smaller = {s: (2,) for s in found if size(s) > 2}
+    if smaller:
+        yield from _reshaped(program, smaller)
+        yield from _reshaped(program, dict.fromkeys(found, (2,)))
+
+
+def _reshaped(program: Program, new_shapes: dict[tuple[int, ...], tuple[int, ...]]) -> Iterator[Steps]:
+    """The program with leaves in other shapes, where that is well typed."""
+    scope = Scope()
+    steps: list[AnyStep] = []
+    try:
+        for step in program.steps:
+            if isinstance(step, Leaf) and step.shape in new_shapes:
+                shape = new_shapes[step.shape]
+                step = _replace(step, shape=shape, values=_fit(step.values, size(shape)))
+            elif isinstance(step, (Backward, Grad)) and step.gradients:
+                sizes = [size(scope.slots[r].shape) for r in step.roots]
+                if getattr(step, "shape", None) is None:
+                    pairs = zip(step.gradients, sizes, strict=True)
+                    step = _replace(step, gradients=tuple(_fit(g, n) if isinstance(g, tuple) else g for g, n in pairs))
+            scope.apply(step)
+            steps.append(step)
+    except (ShapeError, KeyError, TypeError, IndexError):
+        return
+    yield tuple(steps)
+
+
+def _fit(values: tuple[float, ...], count: int) -> tuple[float, ...]:
+    """That many of the values, begun again where they run out."""
+    return tuple(values[i % len(values)] if values else 1.0 for i in range(count))
+
+
+def plain_values(program: Program) -> Iterator[Steps]:
+    """Small whole numbers in leaves and gradients, float64 throughout."""
+    steps = tuple(_with_plain_values(s) for s in program.steps)
+    if steps != program.steps:
+        yield steps
+    for place, step in enumerate(program.steps):
+        plain = _with_plain_values(step)
+        if plain != step:
+            yield (*program.steps[:place], plain, *program.steps[place + 1 :])
+        if isinstance(step, Leaf) and step.dtype == "float32":
+            yield tuple(_replace(s, dtype="float64") if isinstance(s, Leaf) and s.dtype == "float32" else s for s in program.steps)
+
+
+def _with_plain_values(step: AnyStep) -> AnyStep:
+    """The step with 1, 2, 3 ... for its numbers."""
+    if isinstance(step, Leaf):
+        return _replace(step, values=_plain_leaf(0, step.shape, step.dtype, False).values)
+    if isinstance(step, (Backward, Grad)) and step.gradients:
+        plain = tuple(tuple(float(1 + i) for i in range(len(g))) if isinstance(g, tuple) else g for g in step.gradients)
+        return _replace(step, gradients=plain)
+    return step
+
+
+def _unrepeat(steps: Steps) -> Steps | None:
+    """Distinct leaves where one tensor fills two operands: if the symptom stays, the repeat is not its cause."""
+    scope = Scope.of(Program(steps))
+    highest = max((slot for step in steps for slot in step.makes()), default=0)
+    for place, step in enumerate(steps):
+        if isinstance(step, Apply) and len(step.inputs) == 2 and step.inputs[0] == step.inputs[1]:
+            slot = scope.slots[step.inputs[0]]
+            twin = _plain_leaf(highest + 1, slot.shape, slot.dtype, slot.requires_grad)
+            distinct = _replace(step, inputs=(step.inputs[0], twin.out))
+            return (*steps[:place], twin, distinct, *steps[place + 1 :])
+    return None
+
+
+PASSES = (deletions, leaves, bypasses, flags, shapes, plain_values)
+
+

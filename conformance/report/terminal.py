@@ -1,0 +1,184 @@
+"""What a run says on a terminal: one live line while it goes on, one screen when it is over."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from conformance.record import Failure, Record, RuleVerdict
+from conformance.report.summary import (
+    MARKS,
+    VERDICTS,
+    AreaRow,
+    Summary,
+    applied,
+    headline,
+    machine_sentence,
+    most_telling,
+    sentences,
+    summarize,
+)
+from conformance.report.text import count, one_line
+
+SCREEN = 40  # lines that the summary keeps to
+MOST = 8  # failures shown at most
+LEAST = 3  # failures shown even where the screen is then too short
+
+STYLES: dict[RuleVerdict, str] = {
+    "passed": "green",
+    "failed": "bold red",
+    "safe": "blue",
+    "differs": "magenta",
+    "unsupported": "",
+    "incomplete": "yellow",
+}
+VERDICT_STYLES = {"conforms": "bold green", "diverges": "bold red", "incomplete": "bold yellow"}
+
+
+def render_summary(record: Record, *, color: bool, width: int, folder: Path | None = None) -> str:
+    """The end of a run on one screen: the verdict, the matrix, the most telling failures, one sentence for machines.
+
+    Args:
+        record: what was recorded, with or without a footer.
+        color: whether to style the text; without, it holds no escape sequence.
+        width: columns of the terminal.
+        folder: where the reports lie; None leaves the line out.
+    """
+    summary = summarize(record)
+    head = [Text(headline(summary), VERDICT_STYLES[record.verdict]), Text(sentences(summary)), Text()]
+    tail = [Text(), *_notes(summary, folder), Text(machine_sentence(summary), overflow="ignore", no_wrap=True)]
+    room = SCREEN - len(head) - len(tail) - len(summary.rows) - 4
+    failures = _failures(summary, width, room)
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        highlight=False,
+        emoji=False,
+        markup=False,
+        legacy_windows=False,
+        _environ={},
+    )
+    for part in (*head, _matrix(summary, narrow=width < 80), *failures, *tail):
+        console.print(part, soft_wrap=isinstance(part, Text) and part.no_wrap is True)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    return "".join(line.rstrip(" ") + "\n" for line in text.split("\n")[:-1])
+
+
+def _matrix(summary: Summary, *, narrow: bool) -> Table:
+    """Area x verdict. A narrow terminal gets only the verdicts that occur."""
+    verdicts = [word.name for word in VERDICTS if not narrow or summary.total.counts[word.name]]
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="", show_header=True)
+    table.add_column("area", no_wrap=True, min_width=13)
+    for name in ("rules", *verdicts, "checks"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in summary.rows:
+        table.add_row(*_cells(row, verdicts))
+    if len(summary.rows) > 1:
+        table.add_row(*_cells(summary.total, verdicts), style="bold")
+    return table
+
+
+def _cells(row: AreaRow, verdicts: list[RuleVerdict]) -> list[Text]:
+    """Zeros are dots, so that the eye finds what is there."""
+    counts = [Text(f"{row.counts[name]}", STYLES[name]) if row.counts[name] else Text("·", "dim") for name in verdicts]
+    return [Text(one_line(row.name)), Text(f"{row.rules}"), *counts, Text(f"{row.checks:,}")]
+
+
+def _failures(summary: Summary, width: int, room: int) -> list[Text]:
+    """As many failures as fit: the rule and how to replay it, and the proof."""
+    lines: list[Text] = []
+    shown = 0
+    for failure in most_telling(summary.broken)[:MOST]:
+        entry = _failure(failure, width)
+        if shown >= LEAST and len(lines) + len(entry) + 2 > room:
+            break
+        lines += entry
+        shown += 1
+    left = len(summary.broken) - shown
+    if left:
+        lines.append(Text(f"… and {count(left, 'cause')} more, in the report", "dim"))
+    return [Text(), *lines] if lines else []
+
+
+def _failure(failure: Failure, width: int) -> list[Text]:
+    """The replay command stands beside the rule where both fit, below the proof where they do not; it is never cut."""
+    rule, replay = f"{MARKS['failed']} {one_line(failure.rule)}", one_line(failure.replay)
+    proof = Text("  " + one_line(failure.proof or failure.statement), overflow="ellipsis", no_wrap=True)
+    proof.truncate(width, overflow="ellipsis")
+    gap = width - len(rule) - len(replay)
+    if gap >= 2:
+        return [Text.assemble((rule, STYLES["failed"]), " " * gap, (replay, "cyan")), proof]
+    return [Text(rule, STYLES["failed"]), proof, Text("  " + replay, "cyan", no_wrap=True)]
+
+
+def _notes(summary: Summary, folder: Path | None) -> list[Text]:
+    """What a hasty reader would miss: how much applied, what is allowed, where the report lies."""
+    counts = summary.total.counts
+    missing = [f"{counts[name]} {name}" for name in ("unsupported", "incomplete") if counts[name]]
+    notes = [applied(summary) + (f" ({', '.join(missing)})" if missing else "")]
+    if folder is not None:
+        notes.append(f"report: {one_line(str(folder / 'index.html'))}")
+    return [Text(note, no_wrap=True) for note in notes]
+
+
+class Progress:
+    """A live line on a terminal; silent on anything else.
+
+    >>> with Progress(io.StringIO()) as progress:
+    ...     progress.update(programs=128, area="versions", failures=0)
+    """
+
+    PERIOD = 0.2  # seconds between two drawings
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._live = stream.isatty()
+        self._start: tuple[float, int] | None = None
+        self._drawn = float("-inf")
+        self._length = 0
+
+    def update(self, *, programs: int, area: str, failures: int) -> None:
+        """Say how far the run is; drawn about five times a second, however often it is called."""
+        if not self._live:
+            return
+        now = self._clock()
+        if self._start is None:
+            self._start = (now, programs)
+        if now - self._drawn < self.PERIOD:
+            return
+        self._drawn = now
+        elapsed, done = now - self._start[0], programs - self._start[1]
+        rate = f"{done / elapsed:,.0f}/s  " if elapsed > 0 else ""
+        self._draw(f"{one_line(area):<14} {count(programs, 'program')}  {rate}{count(failures, 'failure')}")
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self._length:
+            self._draw("")
+            self._stream.write("\r")
+            self._stream.flush()
+            self._length = 0
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _draw(self, line: str) -> None:
+        """Write over the line before, with spaces: this works on the dumbest of terminals."""
+        line = line[: shutil.get_terminal_size().columns - 1]
+        self._stream.write("\r" + line.ljust(self._length))
+        self._stream.flush()
+        self._length = len(line)

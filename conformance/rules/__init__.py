@@ -1,0 +1,40 @@
+"""The rules, one file an area. The order within `PRECEDENCE` decides which of several rules claims a difference."""
+
+from __future__ import annotations
+
+from conformance.areas import AREA_NAMES
+from conformance.compare import Difference
+from conformance.rules import accumulation, detach, errors, grad, gradients, lifetime, pipeline, requires_grad, versions, views
+from conformance.rules.rule import Rule
+
+# Most specific first: a reduced program keeps a feature only where the difference needs it.
+PRECEDENCE: tuple[Rule, ...] = (
+    *errors.RULES[:-2],
+    *pipeline.RULES,
+    *detach.RULES,
+    *versions.RULES,
+    *lifetime.RULES,
+    *requires_grad.RULES,
+    *views.RULES,
+    *accumulation.RULES,
+    *grad.RULES,
+    *gradients.RULES,
+    *errors.RULES[-2:],
+)
+
+RULES: dict[str, Rule] = {rule.id: rule for rule in sorted(PRECEDENCE, key=lambda r: (AREA_NAMES.index(r.area), r.id))}
+
+
+def attribute(difference: Difference, features: int) -> Rule:
+    """The rule that a difference of a reduced program breaks.
+
+    Raises:
+        LookupError: no rule claims it, which is a defect of ours: the table must cover every difference.
+    """
+    for rule in PRECEDENCE:
+        if rule.claims(difference, features):
+            return rule
+    raise LookupError(f"no rule claims {difference}")
+
+
+__all__ = ["PRECEDENCE", "RULES", "Rule", "attribute"]

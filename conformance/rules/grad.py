@@ -1,0 +1,67 @@
+"""Area grad: the function grad(), and derivatives of derivatives."""
+
+from __future__ import annotations
+
+from conformance.features import Feature as F
+from conformance.program import Program
+from conformance.rules.rule import Rule
+from conformance.sketch import Sketch
+
+SOURCE = "https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad.html"
+WRONG = frozenset({"wrong value", "wrong state", "spurious error"})
+
+
+def returned() -> Program:
+    """grad() with respect to a leaf and an intermediate."""
+    s = Sketch()
+    x = s.leaf([1.0, 2.0])
+    h = s.op("mul_scalar", x, value=3.0)
+    s.grad(s.op("square", h), [x, h], [1.0, 5.0])
+    return s.program()
+
+
+def second() -> Program:
+    """The derivative of a gradient."""
+    s = Sketch()
+    x = s.leaf([1.0, 2.0])
+    (g,) = s.grad(s.op("pow_scalar", x, exponent=3), [x], [1.0, 5.0], create_graph=True)
+    s.backward(g, [1.0, -1.0])
+    return s.program()
+
+
+def through_grad() -> Program:
+    """backward(create_graph=True), then a loss on .grad."""
+    s = Sketch()
+    x = s.leaf([1.0, 2.0])
+    s.backward(s.op("pow_scalar", x, exponent=3), [1.0, 5.0], create_graph=True)
+    s.grad(s.read_grad(x), [x], [1.0, -1.0])
+    return s.program()
+
+
+def unused() -> Program:
+    """allow_unused gives None, not zeros."""
+    s = Sketch()
+    x, u = s.leaf([1.0, 2.0]), s.leaf([3.0, 5.0])
+    s.grad(s.op("neg", x), [x, u], [1.0, 5.0], allow_unused=True)
+    return s.program()
+
+
+RULES = (
+    Rule(id="grad.second-order", source=SOURCE, exemplar=second, needs=F.HIGHER_ORDER,
+         statement="With create_graph=True a gradient is a differentiable function of all that it was computed from.",
+         why="Gradient penalties and Hessian products are derivatives of gradients.", kinds=WRONG,
+         facets=frozenset({"grad", "value", "error"}), traits=frozenset({"higher-order"})),
+    Rule(id="grad.create-graph", source=SOURCE, exemplar=through_grad, needs=F.CREATE_GRAPH,
+         statement="With create_graph=True gradients carry a history where they depend on a leaf.",
+         why="A gradient without its graph has derivative 0.", kinds=WRONG, traits=frozenset({"higher-order"})),
+    Rule(id="grad.unused", source=SOURCE, exemplar=unused, needs=F.GRAD_CALL | F.UNUSED_INPUT,
+         statement="With allow_unused=True an input that the root does not depend on has the gradient None.",
+         why="None says that there is no path; zeros say that the path has slope 0.", kinds=WRONG,
+         facets=frozenset({"value", "error"})),
+    Rule(id="grad.accumulates-nothing", source=SOURCE, exemplar=returned, needs=F.GRAD_CALL,
+         statement="grad() returns gradients and leaves every .grad as it was.", why="It is the pure one of the two.",
+         kinds=frozenset({"wrong value", "wrong state"}), facets=frozenset({"grad"})),
+    Rule(id="grad.returns", source=SOURCE, exemplar=returned, needs=F.GRAD_CALL,
+         statement="grad() returns the gradient of each input, leaf or not.", why="backward() and grad() walk one graph.",
+         kinds=WRONG),
+)  # fmt: skip

@@ -1,0 +1,67 @@
+"""What a rule is: a law of autograd with its source, a program that shows it, and the differences that break it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from conformance.compare import Difference, Kind
+from conformance.engine import Category
+from conformance.features import Feature
+from conformance.program import Program
+
+Level = Literal["MUST", "MAY"]
+
+GRAD_VALUE = frozenset({"grad"})
+VALUE = frozenset({"value"})
+ANY_VALUE = frozenset({"grad", "value"})
+FLAGS = frozenset({"requires_grad", "is_leaf", "grad_fn"})
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule.
+
+    A program exercises it if it has all the features in `needs` (and one of `any_of`) and the oracle's outcome is
+    The rule claims a difference of a program that exercises it by kind and facet (None: any).
+    `claim_needs` are features that only a closer look at a difference can tell, such as AT_KINK.
+    `traits` are what an engine must promise for the rule to apply to it.
+    """
+
+    id: str
+    statement: str
+    why: str
+    source: str
+    exemplar: Callable[[], Program]
+    needs: Feature = Feature(0)
+    any_of: Feature = Feature(0)
+    claim_needs: Feature = Feature(0)
+    refusal: Category | None = None
+    kinds: frozenset[Kind] = frozenset()
+    facets: frozenset[str] | None = None
+    traits: frozenset[str] = frozenset()
+    level: Level = "MUST"
+
+    @property
+    def area(self) -> str:
+        """The area: the id's part before the dot."""
+        return self.id.partition(".")[0]
+
+    def exercised(self, features: int, outcome: str | None) -> bool:
+        """Whether a program with these features, on which the oracle's refusal was of this category, tries the rule."""
+        if self.needs & ~features or (self.any_of and not self.any_of & features):
+            return False
+        if self.refusal is Category.OTHER:
+            return outcome is not None
+        return outcome == (self.refusal.value if self.refusal else None)
+
+    def claims(self, difference: Difference, features: int) -> bool:
+        """Whether this difference, of a reduced program with these features, breaks the rule."""
+        if (self.needs | self.claim_needs) & ~features or (self.any_of and not self.any_of & features):
+            return False
+        if difference.kind not in self.kinds:
+            return False
+        if self.refusal not in (None, Category.OTHER) and difference.category not in (self.refusal.value, Category.OTHER.value):
+            return False
+        return self.facets is None or difference.facet in self.facets

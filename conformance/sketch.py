@@ -1,0 +1,165 @@
+"""Programs written by hand: the exemplars of rules, and a user's own.
+
+    s = Sketch()
+    x = s.leaf([1.0, 2.0])
+    y = s.op("exp", x)
+    s.backward(y, [1.0, 1.0])
+    program = s.program()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from conformance.catalog import CATALOG
+from conformance.program import (
+    AnyStep,
+    Apply,
+    Backward,
+    Detach,
+    Drop,
+    Enter,
+    Exit,
+    Grad,
+    Gradient,
+    Leaf,
+    Mode,
+    Mutate,
+    Program,
+    ReadGrad,
+    RetainGrad,
+    SetRequiresGrad,
+    ZeroGrad,
+)
+from conformance.scope import Scope
+from conformance.tolerance import flatten
+
+Nested = Any  # a number, or nested sequences of numbers
+
+
+class Sketch:
+    """Collects steps; each method that makes a tensor returns its slot."""
+
+    def __init__(self, *, exact: bool = True, dtype: str = "float64") -> None:
+        self.steps: list[AnyStep] = []
+        self.scope = Scope()
+        self.exact = exact
+        self.dtype = dtype
+        self.next = 0
+
+    def program(self) -> Program:
+        """The program so far."""
+        return Program(tuple(self.steps), self.exact)
+
+    def add(self, step: AnyStep) -> None:
+        """Take a step.
+
+        Raises:
+            ShapeError: the step is not well typed here.
+        """
+        self.scope.apply(step)
+        self.steps.append(step)
+
+    def slot(self) -> int:
+        """A new slot number."""
+        self.next += 1
+        return self.next - 1
+
+    def leaf(self, values: Nested, *, requires_grad: bool = True, dtype: str | None = None) -> int:
+        """A leaf from nested lists of numbers."""
+        out = self.slot()
+        self.add(Leaf(out, _shape(values), tuple(flatten(values)), dtype or self.dtype, requires_grad))  # type: ignore[arg-type]
+        return out
+
+    def constant(self, values: Nested, *, dtype: str | None = None) -> int:
+        """A leaf that does not require grad."""
+        return self.leaf(values, requires_grad=False, dtype=dtype)
+
+    def op(self, name: str, *inputs: int, **params: Any) -> int:
+        """A pure op or a view with one result."""
+        return self.ops(name, *inputs, **params)[0]
+
+    def ops(self, name: str, *inputs: int, **params: Any) -> tuple[int, ...]:
+        """A pure op or a view with several results."""
+        shapes = CATALOG[name].shape([self.scope.slots[i].shape for i in inputs], params)
+        outs = tuple(self.slot() for _ in shapes)
+        self.add(Apply(name, inputs, outs, params))
+        return outs
+
+    def write(self, name: str, target: int, *inputs: int, **params: Any) -> None:
+        """An in-place op."""
+        self.add(Mutate(name, target, inputs, params))
+
+    def detach(self, source: int) -> int:
+        """A detached alias."""
+        out = self.slot()
+        self.add(Detach(out, source))
+        return out
+
+    def requires_grad_(self, target: int, value: bool = True) -> None:
+        """Set the flag."""
+        self.add(SetRequiresGrad(target, value))
+
+    def retain_grad(self, target: int) -> None:
+        """Keep a non-leaf's gradient."""
+        self.add(RetainGrad(target))
+
+    @contextmanager
+    def region(self, mode: Mode = "no_grad") -> Iterator[None]:
+        """A region in a grad mode."""
+        self.add(Enter(mode))
+        yield
+        self.add(Exit())
+
+    def backward(
+        self, roots: int | Sequence[int], gradient: Nested = None, *, retain_graph: bool | None = None,
+        create_graph: bool = False, inputs: Sequence[int] | None = None,
+    ) -> None:  # fmt: skip
+        """backward() of one root with a gradient, or of several with a gradient each."""
+        names, gradients, shape = self._seeds(roots, gradient)
+        self.add(Backward(names, gradients, retain_graph, create_graph, None if inputs is None else tuple(inputs), shape))
+
+    def grad(
+        self, roots: int | Sequence[int], inputs: Sequence[int], gradient: Nested = None, *, retain_graph: bool | None = None,
+        create_graph: bool = False, allow_unused: bool = False,
+    ) -> tuple[int, ...]:  # fmt: skip
+        """grad() of one root with a gradient, or of several with a gradient each."""
+        outs = tuple(self.slot() for _ in inputs)
+        names, gradients, _ = self._seeds(roots, gradient)
+        self.add(Grad(outs, names, tuple(inputs), gradients, retain_graph, create_graph, allow_unused))
+        return outs
+
+    def _seeds(
+        self, roots: int | Sequence[int], gradient: Nested
+    ) -> tuple[tuple[int, ...], tuple[Gradient, ...], tuple[int, ...] | None]:
+        """Roots and gradients as a step holds them, and the gradient's shape where it is not the root's."""
+        names = (roots,) if isinstance(roots, int) else tuple(roots)
+        if gradient is None:
+            return names, (), None
+        if isinstance(roots, int):
+            shape = _shape(gradient)
+            return names, (tuple(flatten(gradient)),), shape if shape != self.scope.slots[roots].shape else None
+        return names, tuple(None if g is None else tuple(flatten(g)) for g in gradient), None
+
+    def read_grad(self, source: int) -> int:
+        """`.grad` as a tensor."""
+        out = self.slot()
+        self.add(ReadGrad(out, source))
+        return out
+
+    def zero_grad(self, target: int, *, set_to_none: bool = True) -> None:
+        """Forget or zero a gradient."""
+        self.add(ZeroGrad(target, set_to_none))
+
+    def drop(self, target: int) -> None:
+        """Delete a variable."""
+        self.add(Drop(target))
+
+
+def _shape(values: Nested) -> tuple[int, ...]:
+    """The shape of nested lists."""
+    if isinstance(values, (list, tuple)):
+        return (len(values), *(_shape(values[0]) if values else ()))
+    return ()
