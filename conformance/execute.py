@@ -264,7 +264,8 @@ class _Thorough(_Execution):
                     self.sights.append(Sight(self.place, slot, facet, self.content(slot, facet, tensor)))
             del tensor
         if self.dropped:
-            gc.collect()
+            if any(reference() is not None for reference in self.dropped.values()):
+                gc.collect()  # an engine may hold its graph by cycles; torch does not
             self.look_for_dropped()
 
     def content(self, slot: int, facet: str, tensor: Any) -> Any:

@@ -167,4 +167,6 @@ def _words(content: Any) -> str:
 def _first_line(message: Any) -> str:
     """The first sentence of an error message."""
     text = str(message).strip().split("\n")[0]
+    kind, colon, rest = text.partition(": ")
+    text = rest if colon and kind.endswith("Error") else text
     return text.split(". ")[0].rstrip(".")[:200]

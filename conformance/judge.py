@@ -141,7 +141,7 @@ class _Arbiter:
         if self._truth is None:
             other = transform.in_float64(self.program) if self.single else transform.moved(self.program, TREMOR)
             seen = self.oracle.run(other, thorough=True, stash=self.stash).sights
-            self._truth = {(s.step, s.slot, s.facet): s.content for s in seen}
+            self._truth = {(step, slot, facet): content for step, slot, facet, content in seen}
         return self._truth
 
 

@@ -21,9 +21,12 @@ from conformance.program import (
     Enter,
     Exit,
     Grad,
+    Gradient,
     InvalidProgram,
     Leaf,
+    Mutate,
     Program,
+    ReadGrad,
     check_structure,
     rename,
     renumber,
@@ -48,8 +51,7 @@ class _Reduction:
         self.judge = judge
         self.left = executions
         self.seen: set[bytes] = set()
-        d = case.difference
-        self.symptom = d.kind, d.facet, d.category, case.safe
+        self.symptom = symptom(case)
 
     def run(self) -> Case:
         self.offer(_cut(self.best.program.steps, self.best.difference.step))
@@ -92,11 +94,19 @@ class _Reduction:
         case = self.judge.examine(program)
         if case is None:
             return False
-        d = case.difference
-        if (d.kind, d.facet, d.category, case.safe) != self.symptom:
+        if symptom(case) != self.symptom:
             return False
         self.best = case
         return True
+
+
+def symptom(case: Case) -> tuple[str, str, str, bool]:
+    """What a reduction must keep: an error missed or made up, a wrong gradient (in .grad or from grad()), another wrong thing."""
+    d = case.difference
+    made_by = next((s for s in case.program.steps if d.slot in s.makes()), None)
+    of_gradient = d.facet == "grad" or (d.facet == "value" and isinstance(made_by, (Grad, ReadGrad)))
+    wrong = "wrong" if d.kind in ("wrong value", "wrong state") else d.kind
+    return wrong, "gradient" if of_gradient else d.facet, d.category, case.safe
 
 
 def _cut(steps: Steps, last: int) -> Steps:
@@ -128,22 +138,28 @@ def _thin(step: AnyStep, gone: set[int]) -> AnyStep | None:
     """A differentiation without the roots and inputs that are gone, if any are left."""
     if isinstance(step, Backward):
         inputs = None if step.inputs is None else tuple(i for i in step.inputs if i not in gone)
-        return _drop_roots(_replace(step, inputs=inputs), gone) if inputs != () else None
+        return _keep_roots(_replace(step, inputs=inputs), _present(step, gone)) if inputs != () else None
     if isinstance(step, Grad):
         pairs = [(o, i) for o, i in zip(step.outs, step.inputs, strict=True) if i not in gone]
         if not pairs:
             return None
         outs, inputs = zip(*pairs, strict=True)
-        return _drop_roots(_replace(step, outs=outs, inputs=inputs), gone)
+        return _keep_roots(_replace(step, outs=outs, inputs=inputs), _present(step, gone))
     return None
 
 
-def _drop_roots(step: Any, gone: set[int]) -> AnyStep | None:
-    """The differentiation of the roots that are left."""
-    kept = [k for k, root in enumerate(step.roots) if root not in gone]
-    gradients = tuple(step.gradients[k] for k in kept) if step.gradients else ()
-    if not kept or any(isinstance(g, int) and g in gone for g in gradients):
+def _present(step: Backward | Grad, gone: set[int]) -> list[int]:
+    """Which roots are left, with their gradients."""
+    gradients = step.gradients or (None,) * len(step.roots)
+    pairs = enumerate(zip(step.roots, gradients, strict=True))
+    return [k for k, (root, g) in pairs if root not in gone and not (isinstance(g, int) and g in gone)]
+
+
+def _keep_roots(step: Any, kept: list[int]) -> AnyStep | None:
+    """The differentiation of these roots alone."""
+    if not kept:
         return None
+    gradients = tuple(step.gradients[k] for k in kept) if step.gradients else ()
     return _replace(step, roots=tuple(step.roots[k] for k in kept), gradients=gradients)  # type: ignore[no-any-return]
 
 
@@ -176,7 +192,7 @@ def leaves(program: Program) -> Iterator[Steps]:
             continue
         slot = scope.slots[made[0]]
         leaf = _plain_leaf(made[0], slot.shape, slot.dtype, slot.requires_grad)
-        yield _needed((*program.steps[:place], leaf, *program.steps[place + 1 :]))
+        yield _needed(_replaced(program, place, leaf))
 
 
 def _plain_leaf(out: int, shape: tuple[int, ...], dtype: str, requires_grad: bool) -> Leaf:
@@ -205,11 +221,47 @@ def bypasses(program: Program) -> Iterator[Steps]:
                 yield _needed(program.steps[:place] + rest)
 
 
+def roots(program: Program) -> Iterator[Steps]:
+    """An operand of the op that made a root in the root's place, so that the op can go."""
+    scope = Scope.of(program)
+    makers = {s.outs[0]: s for s in program.steps if isinstance(s, Apply)}
+    for place, step in enumerate(program.steps):
+        if not isinstance(step, (Backward, Grad)) or len(step.roots) != 1 or step.roots[0] not in makers:
+            continue
+        for operand in dict.fromkeys(makers[step.roots[0]].inputs):
+            if scope.slots[operand].requires_grad and not scope.slots[operand].is_leaf:
+                gradient = tuple(float(1 + i) for i in range(size(scope.slots[operand].shape)))
+                yield _replaced(program, place, _replace(step, roots=(operand,), gradients=(gradient,)))
+
+
+def ops(program: Program) -> Iterator[Steps]:
+    """The plainest op of the same kind, and plain parameters: what is left of an op then matters."""
+    for place, step in enumerate(program.steps):
+        if isinstance(step, Mutate) and step.op != "mul_scalar_":
+            yield _needed(_replaced(program, place, Mutate("mul_scalar_", step.target, (), {"value": 2.0})))
+        if isinstance(step, Apply) and len(step.outs) == 1 and step.op not in PLAIN_OPS:
+            yield _needed(_replaced(program, place, Apply("mul_scalar", step.inputs[:1], step.outs, {"value": 2.0})))
+            if len(step.inputs) == 2:
+                yield _replaced(program, place, Apply("mul", step.inputs, step.outs))
+        if isinstance(step, (Apply, Mutate)):
+            for name, value in step.params.items():
+                if isinstance(value, int) and value:
+                    yield _replaced(program, place, _replace(step, params={**step.params, name: type(value)(0)}))
+
+
+PLAIN_OPS = ("mul_scalar", "mul", "clone", "add")
+
+
+def _replaced(program: Program, place: int, step: AnyStep) -> Steps:
+    """The steps with another one at this place."""
+    return (*program.steps[:place], step, *program.steps[place + 1 :])
+
+
 def flags(program: Program) -> Iterator[Steps]:
     """Options at their defaults, implicit gradients, constants instead of leaves that require grad."""
     for place, step in enumerate(program.steps):
         for plain in _plainer(step):
-            yield (*program.steps[:place], plain, *program.steps[place + 1 :])
+            yield _replaced(program, place, plain)
 
 
 def _plainer(step: AnyStep) -> Iterator[AnyStep]:
@@ -217,35 +269,46 @@ def _plainer(step: AnyStep) -> Iterator[AnyStep]:
     if isinstance(step, Leaf) and step.requires_grad:
         yield _replace(step, requires_grad=False)
     if isinstance(step, (Backward, Grad)):
+        if step.gradients and all(g is None or isinstance(g, int) or len(g) == 1 for g in step.gradients):
+            yield _replace(step, gradients=())
         if step.create_graph:
             yield _replace(step, create_graph=False)
         if step.retain_graph is not None:
             yield _replace(step, retain_graph=None)
-        for k in range(len(step.roots)):
-            if len(step.roots) > 1:
-                yield _drop_roots(step, {step.roots[k]}) or step
+        if len(step.roots) > 1:
+            for k in range(len(step.roots)):
+                yield _keep_roots(step, [k]) or step
     if isinstance(step, Backward) and step.inputs is not None:
         yield _replace(step, inputs=None)
     if isinstance(step, Grad) and len(step.inputs) > 1:
         for k in range(len(step.inputs)):
             outs, inputs = step.outs[:k] + step.outs[k + 1 :], step.inputs[:k] + step.inputs[k + 1 :]
             yield _replace(step, outs=outs, inputs=inputs)
+    if isinstance(step, Grad) and not step.create_graph:
+        yield Backward(step.roots, step.gradients, step.retain_graph)
     if isinstance(step, Grad) and step.allow_unused:
         yield _replace(step, allow_unused=False)
 
 
+PLAIN = (2,)  # the shape that every leaf takes unless the difference needs another
+
+
 def shapes(program: Program) -> Iterator[Steps]:
-    """All leaves of one shape in a smaller shape, with gradients of the size that then fits."""
+    """All leaves, or those of one shape, in the plain shape or in a smaller one, with gradients of the size that then fits."""
     found = dict.fromkeys(s.shape for s in program.steps if isinstance(s, Leaf))
+    if any(shape != PLAIN for shape in found):
+        yield from _reshaped(program, dict.fromkeys(found, PLAIN))
     for old in found:
-        for new in ((), (1,), (2,)):
-            if len(new) > len(old) or size(new) >= size(old):
-                continue
-            yield from _reshaped(program, {old: new})
-    smaller = {s: (2,) for s in found if size(s) > 2}
-    if smaller:
-        yield from _reshaped(program, smaller)
-        yield from _reshaped(program, dict.fromkeys(found, (2,)))
+        for new in (PLAIN, (1,), (), (2, 2), (2, 1), (1, 2)):
+            if _effort(new) < _effort(old):
+                yield from _reshaped(program, {old: new})
+
+
+def _effort(shape: tuple[int, ...]) -> tuple[int, int]:
+    """How far a shape is from plain: the plain one first, then by axes and elements, empty ones last."""
+    if shape == PLAIN:
+        return 0, 0
+    return (len(shape), size(shape)) if size(shape) else (9, len(shape))
 
 
 def _reshaped(program: Program, new_shapes: dict[tuple[int, ...], tuple[int, ...]]) -> Iterator[Steps]:
@@ -257,16 +320,20 @@ def _reshaped(program: Program, new_shapes: dict[tuple[int, ...], tuple[int, ...
             if isinstance(step, Leaf) and step.shape in new_shapes:
                 shape = new_shapes[step.shape]
                 step = _replace(step, shape=shape, values=_fit(step.values, size(shape)))
-            elif isinstance(step, (Backward, Grad)) and step.gradients:
-                sizes = [size(scope.slots[r].shape) for r in step.roots]
-                if getattr(step, "shape", None) is None:
-                    pairs = zip(step.gradients, sizes, strict=True)
-                    step = _replace(step, gradients=tuple(_fit(g, n) if isinstance(g, tuple) else g for g, n in pairs))
+            elif isinstance(step, (Backward, Grad)) and getattr(step, "shape", None) is None:
+                step = _replace(step, gradients=_fitting(step, [size(scope.slots[r].shape) for r in step.roots]))
             scope.apply(step)
             steps.append(step)
     except (ShapeError, KeyError, TypeError, IndexError):
         return
     yield tuple(steps)
+
+
+def _fitting(step: Backward | Grad, sizes: list[int]) -> tuple[Gradient, ...]:
+    """Gradients for roots of these sizes; implicit ones only where they were and still can be."""
+    if not step.gradients:
+        return () if all(n == 1 for n in sizes) else tuple(_fit((), n) for n in sizes)
+    return tuple(_fit(g, n) if isinstance(g, tuple) else g for g, n in zip(step.gradients, sizes, strict=True))
 
 
 def _fit(values: tuple[float, ...], count: int) -> tuple[float, ...]:
@@ -282,7 +349,7 @@ def plain_values(program: Program) -> Iterator[Steps]:
     for place, step in enumerate(program.steps):
         plain = _with_plain_values(step)
         if plain != step:
-            yield (*program.steps[:place], plain, *program.steps[place + 1 :])
+            yield _replaced(program, place, plain)
         if isinstance(step, Leaf) and step.dtype == "float32":
             yield tuple(_replace(s, dtype="float64") if isinstance(s, Leaf) and s.dtype == "float32" else s for s in program.steps)
 
@@ -310,6 +377,6 @@ def _unrepeat(steps: Steps) -> Steps | None:
     return None
 
 
-PASSES = (deletions, leaves, bypasses, flags, shapes, plain_values)
+PASSES = (deletions, leaves, bypasses, roots, flags, shapes, ops, plain_values)
 
 

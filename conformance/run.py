@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 import random
 import shlex
@@ -24,9 +25,9 @@ from conformance.explain import explain, rows
 from conformance.generate import Vocabulary, generate
 from conformance.judge import Case, Judge
 from conformance.observe import facets_of
-from conformance.program import Program
+from conformance.program import Apply, Mutate, Program
 from conformance.record import AnyLine, Failure, Footer, Header, RuleResult, RunVerdict
-from conformance.reduce import EXECUTIONS, reduce
+from conformance.reduce import EXECUTIONS, reduce, symptom
 from conformance.rules import RULES, Rule
 from conformance.scope import Scope
 from conformance.script import Script
@@ -87,20 +88,28 @@ class Run:
         self.failing: Counter[str] = Counter()
         self.safe: set[str] = set()
         self.causes: dict[str, list[str]] = {}
-        self.known: set[str] = set()
+        self.known: dict[tuple[object, ...], list[frozenset[str]]] = {}
         self.reductions: Counter[str] = Counter()
         self.unsupported: dict[str, str] = {}
         self.programs = 0
         self.interrupted = False
 
+    def stop(self) -> None:
+        """End the run after the program under way; what was found is still reported."""
+        self.interrupted = True
+
     def __iter__(self) -> Iterator[AnyLine]:
         started, cpu = time.monotonic(), time.process_time()
+        gc.collect()
+        gc.freeze()  # what is loaded stays: collections during the run look at the run's own objects alone
         yield self.header()
         try:
             yield from self.exemplars()
             yield from self.search(started)
         except KeyboardInterrupt:
-            self.interrupted = True
+            self.stop()
+        finally:
+            gc.unfreeze()
         results = [self.result(rule) for rule in self.rules]
         yield from results
         seconds = time.monotonic() - started
@@ -189,13 +198,13 @@ class Run:
         limit = self.options.programs
         generated = 0
         round_ = 0
-        while self.areas and self.vocabulary.ops:
+        while self.areas and self.vocabulary.ops and not self.interrupted:
             for area in self.areas:
                 size = PHASES[min(round_, len(PHASES) - 1)]
                 if limit is not None:
                     size = min(size, limit - generated)
                 spent = time.monotonic() - started
-                if size <= 0 or (self.options.seconds is not None and spent >= self.options.seconds):
+                if size <= 0 or self.interrupted or (self.options.seconds is not None and spent >= self.options.seconds):
                     return
                 seed = random.Random(f"{self.options.seed}/{area.name}/{round_}").getrandbits(64)
                 chooser = SeededChooser(seed)
@@ -219,7 +228,7 @@ class Run:
 
     def fail(self, program: Program, area: Area) -> Iterator[AnyLine]:
         """Examine a program that differs, reduce it, and report its cause if it is a new one."""
-        if self.reductions[area.name] >= REDUCTIONS_PER_AREA:
+        if self.reductions[area.name] >= REDUCTIONS_PER_AREA or self.interrupted:
             return
         try:
             case = self.judge.examine(program)
@@ -233,11 +242,9 @@ class Run:
         if rule.id in self.unsupported or rule.traits - self.engine.engine.traits:
             return
         self.failing[rule.id] += 1
-        cause = signature(reduced)
         causes = self.causes.setdefault(rule.id, [])
-        if cause in self.known or len(causes) >= CAUSES_PER_RULE:
+        if self.is_known(reduced) or len(causes) >= CAUSES_PER_RULE:
             return
-        self.known.add(cause)
         if reduced.safe and (not causes or rule.id in self.safe):
             self.safe.add(rule.id)
         else:
@@ -245,6 +252,16 @@ class Run:
         failure = self.failure(program, reduced)
         causes.append(failure.id)
         yield failure
+
+    def is_known(self, case: Case) -> bool:
+        """Whether a cause reported before explains the case: one of the same rule and symptom whose ops are among its ops."""
+        ops = frozenset(s.op for s in case.program.steps if isinstance(s, (Apply, Mutate)))
+        key = case.rule.id, *symptom(case)
+        known = self.known.setdefault(key, [])
+        if any(other <= ops for other in known):
+            return True
+        known.append(ops)
+        return False
 
     def failure(self, program: Program, case: Case) -> Failure:
         """A case as a line of the record."""
@@ -259,12 +276,3 @@ class Run:
             engine_script=own(case.program).text(case.difference) if own is not None else "",
             replay=f"conformance replay {name}",
         )  # fmt: skip
-
-
-def signature(case: Case) -> str:
-    """What failures of one cause have in common: rule, kind, facet, and the reduced program but for its numbers and shapes."""
-    steps = "; ".join(
-        " ".join([type(s).__name__, getattr(s, "op", ""), *map(str, s.reads()), "->", *map(str, s.makes())]) for s in case.program.steps
-    )
-    d = case.difference
-    return f"{case.rule.id}|{d.kind}|{d.facet}|{d.category}|{steps}"

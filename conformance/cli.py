@@ -1,0 +1,248 @@
+"""The command `conformance`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from conformance._version import __version__
+from conformance.areas import AREA_NAMES
+from conformance.errors import ConformanceError, UsageError
+
+EXIT = {"conforms": 0, "diverges": 1, "incomplete": 3}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="conformance")
+def cli() -> None:
+    """Tells which rules of autograd an engine breaks, with a minimal reproducer and a proof in words."""
+
+
+@cli.command()
+@click.argument("engine")
+@click.option("--budget", type=click.FloatRange(min=0, min_open=True), help="Seconds to search (60 unless --programs is given).")
+@click.option("--programs", type=click.IntRange(min=0), help="Random programs to run, instead of a time budget.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random programs.")
+@click.option("--area", "areas", multiple=True, help="Only this area (repeatable).")
+@click.option("--rule", "rules", multiple=True, help="Only this rule (repeatable).")
+@click.option("--oracle", type=click.Choice(["torch", "reference"]), default="torch", show_default=True, help="What is right.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the reports (reports/ENGINE by default).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
+def run(engine: str, budget: float | None, programs: int | None, seed: int, out: Path | None, as_json: bool, **more: Any) -> int:
+    """Run the suite on ENGINE: reference, torch, mygrad, or MODULE:ATTRIBUTE of an adapter of yours.
+
+    Exit status: 0 conforms, 1 diverges, 2 bad use, 3 could not start or incomplete, 4 a defect of the suite.
+    """
+    from conformance.api import start
+    from conformance.run import Options
+
+    if budget is not None and programs is not None:
+        raise UsageError("--budget and --programs exclude each other: give one of them")
+    seconds = (60.0 if budget is None else budget) if programs is None else None
+    _check_names(more["areas"], more["rules"])
+    options = Options(seconds=seconds, programs=programs, seed=seed, areas=more["areas"], rules=more["rules"])
+    folder = out if out is not None else Path("reports") / _folder_name(engine)
+    with _progress() as progress:
+        session = start(engine, options, oracle=more["oracle"], progress=progress)
+        with _stopping(session):
+            record = _write(session, folder)
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.encode(_document(record)) + b"\n")
+    else:
+        _print_summary(record)
+    return EXIT[record.verdict]
+
+
+def _write(session: Iterable[Any], folder: Path) -> Any:
+    """Record a run as it goes, then report it."""
+    from conformance.record import RecordWriter, read
+    from conformance.report import write_reports
+
+    path = folder / "record.jsonl"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writer = RecordWriter(path)
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror}: name another folder with --out") from None
+    try:
+        for line in session:
+            writer.write(line)
+    finally:
+        writer.close()
+    record = read(path)
+    write_reports(record, folder)
+    return record
+
+
+@contextmanager
+def _stopping(session: Any) -> Iterator[None]:
+    """The first Ctrl-C ends the run in order, the second at once."""
+
+    def stop(signum: int, frame: Any) -> None:
+        session.stop()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    try:
+        before = signal.signal(signal.SIGINT, stop)
+    except ValueError:  # not the main thread: the caller owns the signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """A live line on standard error, on a terminal only."""
+    from conformance.report.terminal import Progress
+
+    line = Progress(sys.stderr)
+    try:
+        yield lambda tick: line.update(programs=tick.programs, area=tick.area, failures=tick.failures)
+    finally:
+        line.close()
+
+
+def _print_summary(record: Any) -> None:
+    """The matrix, the failures, and the last machine-readable line."""
+    import os
+    import shutil
+
+    from conformance.report.terminal import render_summary
+
+    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    click.echo(render_summary(record, color=color, width=shutil.get_terminal_size((100, 40)).columns), color=color)
+
+
+def _document(record: Any) -> dict[str, Any]:
+    """The JSON document of --json."""
+    h, footer = record.header, record.footer
+    failures = {f.id: f for f in record.failures}
+    return {
+        "engine": h.engine,
+        "versions": {"engine": h.engine_version, "oracle": h.oracle_version, "conformance": h.suite_version, **h.versions},
+        "oracle": h.oracle,
+        "seed": h.seed,
+        "verdict": record.verdict,
+        "programs": footer.programs if footer else 0,
+        "seconds": footer.timing.get("seconds", 0.0) if footer else 0.0,
+        "rules": [
+            {
+                "id": r.id, "area": r.area, "level": r.level, "verdict": r.verdict, "programs": r.programs, "failing": r.failing,
+                "reason": r.reason,
+                "failures": [
+                    {"id": f.id, "program": f.program, "reduced": f.reduced, "difference": f.difference, "proof": f.proof}
+                    for f in map(failures.__getitem__, r.failures)
+                ],
+            }
+            for r in record.rules
+        ],
+    }  # fmt: skip
+
+
+@cli.command()
+@click.argument("what", metavar="FILE-OR-ID")
+@click.option("--engine", help="Engine to replay on (the recorded one for an id, else required).")
+@click.option("--oracle", type=click.Choice(["torch", "reference"]), default="torch", show_default=True)
+@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), help="Where to look for an id.")
+def replay(what: str, engine: str | None, oracle: str, reports: Path) -> int:
+    """Run one program again: a JSON file, or the id of a failure in a record below reports/. Exit 1 if it still differs."""
+    from conformance.replay import find, replay_text
+
+    program, recorded = find(what, reports)
+    name = engine or recorded
+    if name is None:
+        raise UsageError(f"say which engine to replay {what} on: conformance replay {what} --engine NAME")
+    text, differs = replay_text(program, name, oracle)
+    click.echo(text)
+    return 1 if differs else 0
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def rules(as_json: bool) -> int:
+    """List the rules."""
+    from conformance.rules import RULES
+
+    if as_json:
+        rows = [
+            {"id": r.id, "area": r.area, "level": r.level, "statement": r.statement, "why": r.why, "source": r.source}
+            for r in RULES.values()
+        ]
+        sys.stdout.buffer.write(msgspec.json.encode(rows) + b"\n")
+        return 0
+    for area in AREA_NAMES:
+        click.echo(area)
+        for rule in (r for r in RULES.values() if r.area == area):
+            click.echo(f"  {rule.id:34} {rule.level:4}  {rule.statement}")
+    return 0
+
+
+@cli.command()
+@click.argument("rule_id")
+def explain(rule_id: str) -> int:
+    """Explain one rule: statement, reason, source and a program that shows it."""
+    from conformance.rules import RULES
+    from conformance.script import Script
+
+    _check_names((), (rule_id,))
+    rule = RULES[rule_id]
+    click.echo(f"{rule.id} ({rule.level})\n\n{rule.statement}\n\nWhy: {rule.why}\nSource: {rule.source}\n\nA program that shows it:\n")
+    click.echo(Script(rule.exemplar()).text())
+    return 0
+
+
+def _check_names(areas: Iterable[str], ids: Iterable[str]) -> None:
+    """Areas and rules that exist, or one line that says which do."""
+    import difflib
+
+    from conformance.rules import RULES
+
+    for kind, given, known in (("area", areas, AREA_NAMES), ("rule", ids, tuple(RULES))):
+        for name in given:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"did you mean {near[0]}?" if near else "`conformance rules` lists them"
+                raise UsageError(f"there is no {kind} {name!r}: {hint}")
+
+
+def _folder_name(engine: str) -> str:
+    """A folder name for an engine: `my.module:Engine` becomes my.module-Engine."""
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in engine)
+
+
+def main() -> None:
+    """Run the command; every error is one line on standard error and its exit status."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        status = _say("interrupted", 3)
+    except click.ClickException as error:
+        status = _say(f"{error.format_message()} (type conformance --help)".replace("\n", " "), 2)
+    except ConformanceError as error:
+        status = _say(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        status = _say("interrupted", 3)
+    except BrokenPipeError:
+        status = 0
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        status = _say(f"a defect of the suite, please report it with the lines above: {type(error).__name__}: {error}", 4)
+    sys.exit(status)
+
+
+def _say(message: str, status: int) -> int:
+    """One line on standard error."""
+    click.echo(f"conformance: {message}", err=True)
+    return status
