@@ -75,7 +75,7 @@ class _Execution:
         self.flags = [(f, getattr(self.engine, FACETS[f])) for f in FLAGS if f in self.facets]
         self.slots: dict[int, Any] = _Slots()
         self.dropped: dict[int, Callable[[], Any]] = {}
-        self.sights: list[Any] = []
+        self.sights: list[Sight] = []
         self.regions: list[ExitStack] = []
         self.place = -1
 
@@ -261,7 +261,7 @@ class _Thorough(_Execution):
         for slot, tensor in list(self.slots.items()):
             for facet in FACETS:
                 if facet in self.facets:
-                    self.sights.append(Sight(self.place, slot, facet, self.content(slot, facet, tensor)))
+                    self.sights.append((self.place, slot, facet, self.content(slot, facet, tensor)))
             del tensor
         if self.dropped:
             if any(reference() is not None for reference in self.dropped.values()):
@@ -281,7 +281,7 @@ class _Thorough(_Execution):
         if failed:
             for slot, tensor in self.slots.items():
                 if "value" in self.facets:
-                    self.sights.append(Sight(self.place, slot, "value", self.engine.value(tensor)))
+                    self.sights.append((self.place, slot, "value", self.engine.value(tensor)))
 
 
 HANDLERS: dict[type, Callable[[Any, Any], None]] = {

@@ -140,7 +140,7 @@ def _seen(observation: Any, place: int, slot: int | None, facet: str) -> str:
         return "no error"
     if slot is None:
         return ""
-    content = next((s.content for s in observation.sights if s[:3] == (place, slot, facet)), _NOTHING)
+    content = next((seen[3] for seen in observation.sights if seen[:3] == (place, slot, facet)), _NOTHING)
     return "" if content is _NOTHING else f"{variable(slot)}{'.' + facet if facet != 'value' else ''} = {_words(content)}"
 
 

@@ -65,6 +65,8 @@ class Script:
         depth = 0
         for place, step in enumerate(self.program.steps):
             if isinstance(step, Exit):
+                if isinstance(self.program.steps[place - 1], Enter):
+                    lines.append("    " * depth + "pass")
                 depth -= 1
                 continue
             note = ""

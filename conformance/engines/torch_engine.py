@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from conformance.engines.torch_like import TorchLike
 from conformance.errors import EngineUnavailable
@@ -29,3 +30,14 @@ class TorchEngine(TorchLike):
         warnings.filterwarnings("ignore", module=r"torch\b")
         warnings.filterwarnings("ignore", message=r".*(non-leaf|create_graph=True|gradient argument).*")
         super().__init__(torch)
+
+    def backward(
+        self, roots: Sequence[Any], gradients: Sequence[Any] | None, retain_graph: bool | None, create_graph: bool,
+        inputs: Sequence[Any] | None,
+    ) -> None:  # fmt: skip
+        if not create_graph:
+            super().backward(roots, gradients, retain_graph, create_graph, inputs)
+            return
+        with warnings.catch_warnings():  # torch warns of the cycle that create_graph makes between a leaf and its gradient
+            warnings.simplefilter("ignore")
+            super().backward(roots, gradients, retain_graph, create_graph, inputs)

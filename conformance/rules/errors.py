@@ -91,7 +91,7 @@ RULES = (
              "https://docs.pytorch.org/docs/stable/generated/torch.Tensor.requires_grad_.html"),
     Rule(id="errors.spurious", source=SOURCE, exemplar=lambda: non_spurious(),
          statement="A program that torch runs is not refused.", why="A false alarm stops a correct training run.",
-         needs=F.BACKWARD, kinds=frozenset({"spurious error"})),
+         kinds=frozenset({"spurious error"})),
     Rule(id="errors.missed", source=SOURCE, exemplar=misshapen, needs=F(0),
          statement="A program that torch refuses is refused.", why="A number would come where there is none.",
          kinds=frozenset({"missed error", "wrong error"}), refusal=Category.OTHER),
