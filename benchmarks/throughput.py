@@ -3,14 +3,12 @@
     python benchmarks/throughput.py [--engine reference] [--programs 4000]
 
 Bare torch is the programs' own scripts, compiled once and executed: no generation, no looking, no comparing. All parts are
-timed in one process in interleaved rounds (process CPU time, one thread); the median round of each part is printed.
+timed in one process, batch by batch, in several rounds (process CPU time, one thread); the fastest round of each part is printed.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
-import statistics
 import time
 import warnings
 from collections.abc import Callable
@@ -22,6 +20,8 @@ from conformance.execute import Executor
 from conformance.generate import Vocabulary, generate
 from conformance.judge import Judge
 from conformance.observe import facets_of
+from conformance.program import Program
+from conformance.run import rare_collections
 from conformance.script import Script
 
 BATCH = 128
@@ -42,50 +42,46 @@ def main() -> None:
     vocabulary = Vocabulary.of(engine)
     batches = options.programs // BATCH
 
-    def produce() -> list[list[object]]:
-        chooser = SeededChooser(1)
-        return [[generate(chooser, AREAS[k % len(AREAS)], vocabulary)[0] for _ in range(BATCH)] for k in range(batches)]
+    def produce(k: int) -> list[Program]:
+        chooser = SeededChooser(k)
+        return [generate(chooser, AREAS[k % len(AREAS)], vocabulary)[0] for _ in range(BATCH)]
 
-    programs = produce()
-    scripts = [compile(Script(p).text(), "<program>", "exec") for batch in programs for p in batch]  # type: ignore[arg-type]
+    programs = [p for k in range(batches) for p in produce(k)]
+    scripts = [compile(Script(p).text(), "<program>", "exec") for p in programs]
+    expected, observed = [oracle.run(p) for p in programs], [under_test.run(p) for p in programs]
 
-    def bare() -> None:
-        for script in scripts:
+    def bare(batch: slice) -> None:
+        for script in scripts[batch]:
             try:
                 exec(script, {})
             except RuntimeError:
                 pass
 
-    def expect() -> list[object]:
-        return [oracle.run(p) for batch in programs for p in batch]  # type: ignore[arg-type]
+    def compare(batch: slice) -> None:
+        for program, e, o in zip(programs[batch], expected[batch], observed[batch], strict=True):
+            judge.agree_quickly(program, e, o)
 
-    def observe() -> list[object]:
-        return [under_test.run(p) for batch in programs for p in batch]  # type: ignore[arg-type]
-
-    flat = [p for batch in programs for p in batch]
-    expected, observed = expect(), observe()
-
-    def compare() -> None:
-        for program, e, o in zip(flat, expected, observed, strict=True):
-            judge.agree_quickly(program, e, o)  # type: ignore[arg-type]
-
-    parts: dict[str, Callable[[], object]] = {
-        "bare torch": bare, "generate": produce, "torch, observed": expect, f"{engine.name}, observed": observe, "compare": compare,
-    }  # fmt: skip
-    times: dict[str, list[float]] = {name: [] for name in parts}
-    gc.collect()
-    gc.freeze()
-    for _ in range(options.rounds):
-        for name, part in parts.items():
-            begin = time.process_time()
-            part()
-            times[name].append(time.process_time() - begin)
-    medians = {name: statistics.median(t) / len(flat) * 1e6 for name, t in times.items()}
-    for name, microseconds in medians.items():
-        print(f"{name:24} {microseconds:8.1f} us a program   {microseconds / medians['bare torch']:5.2f} of bare torch")
-    loop = sum(microseconds for name, microseconds in medians.items() if name != "bare torch")
-    steps = sum(map(len, flat)) / len(flat)  # type: ignore[arg-type]
-    print(f"{len(flat)} programs of {steps:.1f} steps; checked at {medians['bare torch'] / loop:.2f} of bare torch's rate")
+    parts: dict[str, Callable[[slice], object]] = {
+        "bare torch": bare,
+        "generate": lambda batch: produce(batch.start // BATCH),
+        "torch, observed": lambda batch: [oracle.run(p) for p in programs[batch]],
+        f"{engine.name}, observed": lambda batch: [under_test.run(p) for p in programs[batch]],
+        "compare": compare,
+    }
+    times: dict[str, list[float]] = {name: [0.0] * options.rounds for name in parts}
+    with rare_collections():
+        for round_ in range(options.rounds):
+            for k in range(batches):
+                for name, part in parts.items():
+                    begin = time.process_time()
+                    part(slice(k * BATCH, (k + 1) * BATCH))
+                    times[name][round_] += time.process_time() - begin
+    best = {name: min(t) / len(programs) * 1e6 for name, t in times.items()}
+    for name, microseconds in best.items():
+        print(f"{name:24} {microseconds:8.1f} us a program   {microseconds / best['bare torch']:5.2f} of bare torch")
+    loop = sum(microseconds for name, microseconds in best.items() if name != "bare torch")
+    steps = sum(map(len, programs)) / len(programs)
+    print(f"{len(programs)} programs of {steps:.1f} steps; checked at {best['bare torch'] / loop:.2f} of bare torch's rate")
 
 
 if __name__ == "__main__":

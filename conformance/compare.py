@@ -57,6 +57,10 @@ def compare(expected: Observation, observed: Observation, agree: Agreement) -> t
                 differences.append(Difference("wrong state", step, slot, facet, content, "nothing"))
         elif content != other and not _agree(facet, content, other, agree):
             differences.append(Difference(_kind(facet, content, other), step, slot, facet, content, other))
+    known = {sight[:3] for sight in expected.sights}
+    for step, slot, facet, content in observed.sights:
+        if (step, slot, facet) not in known and content is not None and not (end is not None and step >= end):
+            differences.append(Difference("wrong state", step, slot, facet, None, content))
     if error is not None:
         differences.append(error)
     return tuple(sorted(differences, key=lambda d: d.step))

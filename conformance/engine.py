@@ -41,7 +41,9 @@ class Engine:
         namespace: names that the codes use, such as {"mg": mygrad}.
         dtypes: the dtypes of leaves that the engine has.
         traits: promises beyond the methods: "versions" (writes into saved tensors are detected), "aliases" (views share
-            memory), "liveness" (weak references to tensors can be taken), "higher-order" (create_graph), "flags".
+            memory), "detached-aliases" (so do detached tensors), "liveness" (weak references to tensors can be taken),
+            "higher-order" (create_graph), "flags", "accumulation" (a gradient stays, and grows, until it is zeroed),
+            "leaf-gradients" (only leaves keep a gradient, and what was told to).
     """
 
     name: ClassVar[str] = "engine"
@@ -134,6 +136,10 @@ class Engine:
     def is_leaf(self, tensor: Any) -> bool:
         """Whether the tensor has no history."""
         self._refuse("is_leaf")
+
+    def flags(self, tensor: Any) -> tuple[bool, bool]:
+        """requires_grad and is_leaf in one look; an adapter may override it for speed."""
+        return self.requires_grad(tensor), self.is_leaf(tensor)
 
     def has_grad_fn(self, tensor: Any) -> bool:
         """Whether the tensor has a history."""

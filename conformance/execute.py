@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, nullcontext
-from typing import Any
+from typing import Any, NoReturn
 
 from conformance.engine import Engine, Unsupported
 from conformance.observe import FACETS, Observation, Sight, facets_of, look, refused
@@ -43,6 +43,8 @@ class Executor:
         self.engine = engine
         self.facets = facets_of(engine) if facets is None else facets
         self.calls: Mapping[str, Callable[..., Any]] = engine.calls()
+        seen = [f for f in FLAGS if f in self.facets]
+        self.flags = engine.flags if len(seen) == len(FLAGS) else getattr(engine, FACETS[seen[0]]) if seen else None
 
     def run(self, program: Program, *, thorough: bool = False, stash: bool = False) -> Observation:
         """Run to the end or to the first refusal. Whatever the engine raises is data.
@@ -72,8 +74,10 @@ class _Execution:
         self.engine = executor.engine
         self.calls = executor.calls
         self.facets = executor.facets
-        self.flags = [(f, getattr(self.engine, FACETS[f])) for f in FLAGS if f in self.facets]
+        self.sees_grad = "grad" in self.facets
+        self.flags = executor.flags
         self.slots: dict[int, Any] = _Slots()
+        self.holders: set[int] = set()  # slots whose gradient a step may change
         self.dropped: dict[int, Callable[[], Any]] = {}
         self.sights: list[Sight] = []
         self.regions: list[ExitStack] = []
@@ -83,9 +87,11 @@ class _Execution:
         refusal = unsupported = None
         try:
             self.engine.begin()
+            after_step = self.after_step
             for self.place, step in enumerate(program.steps):
                 HANDLERS[type(step)](self, step)
-                self.after_step()
+                if after_step is not None:
+                    after_step()
             self.place = len(program.steps)
         except Unsupported as error:
             unsupported = str(error)
@@ -106,32 +112,34 @@ class _Execution:
     # -- looking ---------------------------------------------------------------------------------------------------------
 
     def made(self, slot: int, tensor: Any) -> None:
-        """A tensor was made: look at its flags."""
+        """A tensor was made or written: look at its flags."""
         self.slots[slot] = tensor
-        self.flags_of(slot, tensor)
+        if self.flags is not None:
+            self.sights.append((self.place, slot, "flags", self.flags(tensor)))
 
-    def flags_of(self, slot: int, tensor: Any) -> None:
-        """Look at the flags."""
-        for facet, flag in self.flags:
-            self.sights.append((self.place, slot, facet, flag(tensor)))
-
-    def after_step(self) -> None:
-        """The quick schedule has nothing to look at after each step."""
+    after_step: Callable[[], None] | None = None  # the quick schedule has nothing to look at after each step
 
     def differentiated(self) -> None:
-        """Gradients were accumulated: look at those of every slot."""
-        if "grad" in self.facets:
-            engine, place, sights = self.engine, self.place, self.sights
-            for slot, tensor in self.slots.items():
-                gradient = engine.gradient(tensor)
-                sights.append((place, slot, "grad", None if gradient is None else engine.value(gradient)))
+        """Gradients were accumulated: look at those that may have changed; the others are looked at once, at the end."""
+        if self.sees_grad:
+            slots = self.slots
+            self.look_at_gradients([(slot, slots[slot]) for slot in sorted(self.holders) if slot in slots])
+
+    def look_at_gradients(self, slots: Iterable[tuple[int, Any]]) -> None:
+        """The accumulated gradients of these slots."""
+        place, sights, look, value = self.place, self.sights, self.engine.gradient, self.engine.value
+        for slot, tensor in slots:
+            gradient = look(tensor)
+            sights.append((place, slot, "grad", None if gradient is None else value(gradient)))
 
     def at_end(self, failed: bool) -> None:
-        """Values and versions of what is left; after a refusal too, since it must not have changed them."""
-        engine, sights, place = self.engine, self.sights, self.place
-        value = engine.value
+        """Values of what is left; after a refusal too, since it must not have changed them. Then gradients are unspecified."""
+        sights, place = self.sights, self.place
+        value = self.engine.value
         for slot, tensor in self.slots.items():
             sights.append((place, slot, "value", value(tensor)))
+        if self.sees_grad and not failed:
+            self.look_at_gradients(self.slots.items())
         if self.dropped:
             self.look_for_dropped()
 
@@ -143,11 +151,14 @@ class _Execution:
     # -- steps -----------------------------------------------------------------------------------------------------------
 
     def leaf(self, step: Leaf) -> None:
+        if step.requires_grad:
+            self.holders.add(step.out)
         self.made(step.out, self.engine.leaf(step.values, step.shape, step.dtype, step.requires_grad))
 
     def apply(self, step: Apply) -> None:
         slots = self.slots
-        result = self.call(step.op)(*[slots[i] for i in step.inputs], **step.params)
+        call = self.calls.get(step.op) or self.lacking(step.op)
+        result = call(*[slots[i] for i in step.inputs], **step.params)
         if isinstance(result, (tuple, list)):
             for slot, tensor in zip(step.outs, result, strict=True):
                 self.made(slot, tensor)
@@ -157,15 +168,13 @@ class _Execution:
     def mutate(self, step: Mutate) -> None:
         slots = self.slots
         target = slots[step.target]
-        self.call(step.op)(target, *[slots[i] for i in step.inputs], **step.params)
-        self.flags_of(step.target, target)
+        call = self.calls.get(step.op) or self.lacking(step.op)
+        call(target, *[slots[i] for i in step.inputs], **step.params)
+        self.made(step.target, target)
 
-    def call(self, op: str) -> Callable[..., Any]:
-        """The engine's function for an op."""
-        try:
-            return self.calls[op]
-        except KeyError:
-            raise Unsupported(f"{self.engine.name} has no {op}") from None
+    def lacking(self, op: str) -> NoReturn:
+        """The engine has no such op."""
+        raise Unsupported(f"{self.engine.name} has no {op}")
 
     def detach(self, step: Detach) -> None:
         self.made(step.out, self.engine.detach(self.slots[step.source]))
@@ -173,6 +182,7 @@ class _Execution:
     def set_requires_grad(self, step: SetRequiresGrad) -> None:
         tensor = self.slots[step.target]
         self.engine.set_requires_grad(tensor, step.value)
+        self.holders.add(step.target)
         self.made(step.target, tensor)
 
     def enter(self, step: Enter) -> None:
@@ -185,11 +195,15 @@ class _Execution:
 
     def retain_grad(self, step: RetainGrad) -> None:
         self.engine.retain_grad(self.slots[step.target])
+        self.holders.add(step.target)
 
     def backward(self, step: Backward) -> None:
         slots = self.slots
         roots = [slots[r] for r in step.roots]
-        inputs = None if step.inputs is None else [slots[i] for i in step.inputs]
+        inputs = None
+        if step.inputs is not None:
+            inputs = [slots[i] for i in step.inputs]
+            self.holders.update(step.inputs)
         gradients = self.gradients(step.gradients, roots, step.shape)
         self.engine.backward(roots, gradients, step.retain_graph, step.create_graph, inputs)
         self.differentiated()
@@ -205,8 +219,7 @@ class _Execution:
                 self.sights.append((self.place, slot, "value", None))
             else:
                 self.made(slot, result)
-        if "grad" in self.facets:
-            self.differentiated()
+        self.differentiated()
 
     def gradients(self, given: tuple[Gradient, ...], roots: list[Any], shape: tuple[int, ...] | None) -> list[Any] | None:
         """Gradient arguments: fresh tensors each time, since an engine may keep what it is given."""
@@ -250,9 +263,6 @@ class _Thorough(_Execution):
 
     def made(self, slot: int, tensor: Any) -> None:
         self.slots[slot] = tensor
-
-    def flags_of(self, slot: int, tensor: Any) -> None:
-        """Nothing: `after_step` sees it all."""
 
     def differentiated(self) -> None:
         """Nothing: `after_step` sees it all."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from enum import IntFlag, auto
+from types import SimpleNamespace
+from typing import Any
 
 
 class Feature(IntFlag):
@@ -84,6 +86,15 @@ class Feature(IntFlag):
     VERSION_REFUSED = auto()  # the engine refused, for a version
     FREED_REFUSED = auto()  # the engine refused, for a freed graph
 
+
+# Calls that torch refuses.
+BAD_CALLS = (
+    Feature.LEAF_WRITTEN | Feature.VIEW_OF_LEAF_WRITTEN | Feature.NON_SCALAR_ROOT | Feature.ROOT_WITHOUT_GRAD
+    | Feature.GRADIENT_OF_OTHER_SHAPE | Feature.UNUSED_INPUT | Feature.NON_LEAF_FLAG
+)  # fmt: skip
+
+# The same bits as plain integers: flag arithmetic on enum members costs a microsecond, and generation does a lot of it.
+BITS: Any = SimpleNamespace(**{feature.name: int(feature) for feature in Feature if feature.name})
 
 CHAPTER_BITS: dict[str, int] = {
     chapter: int(Feature[chapter.upper()])

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from conformance.areas import BY_NAME, Area
-from conformance.catalog import CATALOG, Bounds, Op, ShapeError, size
+from conformance.catalog import CATALOG, Bounds, Op, Shape, ShapeError, size
 from conformance.chooser import Chooser
 from conformance.engine import Engine
 from conformance.pipeline import pipeline
@@ -86,7 +86,8 @@ class Generator:
         self.dtypes = vocabulary.dtypes
         self.dtype = self.dtypes[-1 - self.below(len(self.dtypes))]
         self.tables = tables(area.name, vocabulary)
-        self.live: list[Slot] = []
+        self.live: list[Slot] = []  # slots that may be read
+        self.floats: list[Slot] = []  # those of them of floating dtype
         self.next = 0
 
     def program(self) -> Program:
@@ -112,7 +113,13 @@ class Generator:
         self.steps.append(step)
         for out in step.makes():
             if out in self.scope.slots:
-                self.live.append(self.scope.slots[out])
+                self.add(self.scope.slots[out])
+
+    def add(self, slot: Slot) -> None:
+        """A new slot."""
+        self.live.append(slot)
+        if slot.dtype in FLOATS:
+            self.floats.append(slot)
 
     def fresh(self) -> int:
         """An unused slot number."""
@@ -125,13 +132,9 @@ class Generator:
             return None
         return slots[-1 - min(self.below(len(slots)), self.below(len(slots)))]
 
-    def floats(self) -> list[Slot]:
-        """Slots of floating dtype."""
-        return [s for s in self.live if s.dtype in FLOATS]
-
     def requiring(self) -> list[Slot]:
         """Slots that require grad."""
-        return [s for s in self.live if s.requires_grad]
+        return [s for s in self.floats if s.requires_grad]
 
     def admits(self, bounds: Bounds | None) -> bool:
         """Whether values within these bounds are wanted here."""
@@ -163,6 +166,7 @@ class Generator:
         slot = self.scope.leaf(step, BANKS[bank][1])
         self.steps.append(step)
         self.live.append(slot)
+        self.floats.append(slot)
         return slot
 
     def constant(self) -> None:
@@ -181,26 +185,26 @@ class Generator:
 
     def apply(self, op: Op) -> None:
         """Add this op, if it fits some operand."""
-        first = self.some(self.floats())
+        first = self.some(self.floats)
         if first is None or (op.name == "view" and not first.contiguous):
             return
         chosen = self.operands(op, first)
         if chosen is None:
             return
-        inputs, params, bounds = chosen
-        shapes = [s.shape for s in inputs]
-        results = op.shape(shapes, params)
-        if max(map(size, results)) > MOST_ELEMENTS or len(results[0]) > 4:
-            return
+        inputs, params, results, bounds = chosen
+        for shape in results:
+            if size(shape) > MOST_ELEMENTS or len(shape) > 4:
+                return
         outs = tuple([self.fresh() for _ in results])
         step = Apply(op.name, tuple([s.name for s in inputs]), outs, params)
         self.scope.op(step, op, bounds, results)
         self.steps.append(step)
         slots = self.scope.slots
-        self.live += [slots[out] for out in outs]
+        for out in outs:
+            self.add(slots[out])
 
-    def operands(self, op: Op, first: Slot) -> tuple[list[Slot], dict[str, Any], Bounds] | None:
-        """Operands, parameters and the result's bounds for an op whose first operand is given; None where none fit."""
+    def operands(self, op: Op, first: Slot) -> tuple[list[Slot], dict[str, Any], tuple[Shape, ...], Bounds] | None:
+        """Operands, parameters, shapes and bounds of the results for an op whose first operand is given; None where none fit."""
         params = op.params(self.chooser, first.shape)
         if params is None:
             return None
@@ -212,16 +216,15 @@ class Generator:
                 else:
                     inputs.append(self.auxiliary(need.shape, need.dtype, need.below))
             shapes = [s.shape for s in inputs]
-            op.shape(shapes, params)
+            results = op.shape(shapes, params)
         except (ShapeError, IndexError):
             return None
         bounds = op.bounds([s.storage.bounds for s in inputs], params, shapes)
-        return (inputs, params, bounds) if bounds is not None and self.admits(bounds) else None
+        return (inputs, params, results, bounds) if bounds is not None and self.admits(bounds) else None
 
     def operand(self, shape: tuple[int, ...], dtype: str | None) -> Slot:
         """A slot of this shape, of this dtype if one is asked for: mostly an existing one, else a new leaf."""
-        wanted = FLOATS if dtype is None else (dtype,)
-        fitting = [s for s in self.live if s.shape == shape and s.dtype in wanted]
+        fitting = [s for s in self.floats if s.shape == shape and (dtype is None or s.dtype == dtype)]
         if fitting and self.below(5):
             return fitting[-1 - self.below(len(fitting))]
         return self.leaf(shape, dtype=dtype)
@@ -238,7 +241,7 @@ class Generator:
 
     def mutate(self, among: list[Slot] | None = None) -> None:
         """An in-place op on something that may be written."""
-        candidates = self.floats() if among is None else among
+        candidates = self.floats if among is None else among
         target = self.some([s for s in candidates if self.writable(s)])
         ops = self.tables.inplace
         if target is None or not ops:
@@ -247,7 +250,7 @@ class Generator:
         chosen = self.operands(op, target)
         if chosen is None:
             return
-        inputs, params, bounds = chosen
+        inputs, params, _, bounds = chosen
         if any(s.dtype != target.dtype for s in inputs if s.dtype in FLOATS) or any(s.overlaps for s in inputs):
             return
         if any(s.storage is target.storage and s is not target for s in inputs[1:]):
@@ -260,7 +263,7 @@ class Generator:
 
     def writable(self, slot: Slot) -> bool:
         """Whether torch lets this tensor be written in place here."""
-        if slot.overlaps or slot.dtype not in FLOATS:
+        if slot.overlaps or slot.dtype not in FLOATS or slot.storage.unrecorded:
             return False
         if not self.scope.recording:
             return not slot.multi
@@ -271,7 +274,7 @@ class Generator:
 
     def mutate_used(self) -> None:
         """An in-place op on what an op has read or made, directly, through an alias or under no_grad."""
-        used = [s for s in self.floats() if s.storage.read_at >= 0 or s.storage.saved_output_at >= 0]
+        used = [s for s in self.floats if s.storage.read_at >= 0 or s.storage.saved_output_at >= 0]
         if self.scope.recording and not self.below(3):
             self.emit(Enter("no_grad"))
             self.mutate(used)
@@ -281,17 +284,17 @@ class Generator:
 
     def mutate_detached(self) -> None:
         """An in-place op on a detached alias, or on what has one."""
-        self.mutate([s for s in self.floats() if s.storage.detached])
+        self.mutate([s for s in self.floats if s.storage.detached])
 
     def detach(self) -> None:
         """A detached alias."""
-        slot = self.some(self.floats())
+        slot = self.some(self.floats)
         if slot is not None:
             self.emit(Detach(self.fresh(), slot.name))
 
     def set_flag(self) -> None:
         """requires_grad_() on a leaf."""
-        slot = self.some([s for s in self.floats() if s.is_leaf and not s.view])
+        slot = self.some([s for s in self.floats if s.is_leaf and not s.view])
         if slot is not None:
             self.emit(SetRequiresGrad(slot.name, not slot.requires_grad))
 
@@ -312,12 +315,13 @@ class Generator:
 
     def drop(self) -> None:
         """Delete a variable that is not the only one."""
-        slots = self.floats()
+        slots = self.floats
         if len(slots) > 2:
             slot = self.some(slots[:-1])
             if slot is not None:
                 self.emit(Drop(slot.name))
                 self.live.remove(slot)
+                self.floats.remove(slot)
 
     def zero_grad(self) -> None:
         """Forget or zero an accumulated gradient."""
@@ -416,7 +420,7 @@ def implicit_gradient(g: Generator) -> None:
 
 def constant_root(g: Generator) -> None:
     """backward() of a root that does not require grad."""
-    slot = g.some([s for s in g.floats() if not s.requires_grad])
+    slot = g.some([s for s in g.floats if not s.requires_grad])
     if slot is not None:
         g.emit(Backward((slot.name,), (g.gradient(slot),)))
 
@@ -432,7 +436,7 @@ def misshapen_gradient(g: Generator) -> None:
 def written_leaf(g: Generator) -> None:
     """In-place on a leaf that requires grad, or on a view of one."""
     slot = g.some([s for s in g.requiring() if s.is_leaf or s.of_leaf])
-    if slot is not None and not slot.overlaps and "mul_scalar_" in g.tables.names:
+    if slot is not None and not slot.overlaps and not slot.storage.unrecorded and "mul_scalar_" in g.tables.names:
         g.emit(Mutate("mul_scalar_", slot.name, (), {"value": 2.0}))
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from conformance import tolerance, transform
 from conformance.compare import NUMBERS, Difference, compare, same
 from conformance.execute import Executor
-from conformance.features import Feature
+from conformance.features import BITS
 from conformance.observe import Observation
 from conformance.program import Program
 from conformance.rules import Rule, attribute
@@ -76,16 +76,16 @@ class Judge:
 
     def _told_by(self, program: Program, difference: Difference) -> int:
         """Features that only the difference tells."""
-        features = 0
+        features: int = 0
         if difference.expected is None:
-            features |= Feature.EXPECTED_NONE
+            features |= BITS.EXPECTED_NONE
         if difference.kind == "spurious error":
-            refusals = {"version": Feature.VERSION_REFUSED, "freed": Feature.FREED_REFUSED}
+            refusals = {"version": BITS.VERSION_REFUSED, "freed": BITS.FREED_REFUSED}
             features |= refusals.get(difference.category, 0)
-        if difference.facet in NUMBERS and Scope.of(program).features & Feature.KINK:
+        if difference.facet in NUMBERS and Scope.of(program).features & BITS.KINK:
             nudged = self.first_difference(transform.moved(program, NUDGE, NUDGE))
             if nudged is None or nudged[0].kind != difference.kind:
-                features |= Feature.AT_KINK
+                features |= BITS.AT_KINK
         return features
 
     def _is_safe(self, program: Program, difference: Difference) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from conformance.catalog import ShapeError, size
+from conformance.features import BAD_CALLS
 from conformance.judge import Case, Judge
 from conformance.program import (
     AnyStep,
@@ -31,6 +32,7 @@ from conformance.program import (
     rename,
     renumber,
 )
+from conformance.rules import Rule
 from conformance.scope import FLOATS, Scope
 
 EXECUTIONS = 120  # most candidates that one reduction may run
@@ -38,16 +40,20 @@ _replace = msgspec.structs.replace
 Steps = tuple[AnyStep, ...]
 
 
-def reduce(case: Case, judge: Judge, executions: int = EXECUTIONS) -> Case:
-    """The smallest case found with the same symptom: same kind of difference, same facet, same category."""
-    return _Reduction(case, judge, executions).run()
+def reduce(case: Case, judge: Judge, executions: int = EXECUTIONS, keep: Rule | None = None) -> Case:
+    """The smallest case found with the same symptom: same kind of difference, same facet, same category.
+
+    With `keep`, only cases that this rule claims count, and it is the rule of the result.
+    """
+    return _Reduction(case, judge, executions, keep).run()
 
 
 class _Reduction:
     """The state of one reduction: the best case so far and what may still be spent."""
 
-    def __init__(self, case: Case, judge: Judge, executions: int) -> None:
-        self.best = case
+    def __init__(self, case: Case, judge: Judge, executions: int, keep: Rule | None = None) -> None:
+        self.best = case if keep is None else case._replace(rule=keep)
+        self.keep = keep
         self.judge = judge
         self.left = executions
         self.seen: set[bytes] = set()
@@ -59,8 +65,15 @@ class _Reduction:
         while improved and self.left > 0:
             improved = any([self.try_all(candidates) for candidates in PASSES])
         self.offer(_unrepeat(self.best.program.steps))
-        plain = renumber(self.best.program)
-        return self.judge.examine(plain) or self.best
+        self.offer(_without_constants(self.best.program.steps))
+        return self.examine(renumber(self.best.program)) or self.best
+
+    def examine(self, program: Program) -> Case | None:
+        """The case that a program makes, if the rule to keep claims it."""
+        case = self.judge.examine(program)
+        if case is None or self.keep is None:
+            return case
+        return case._replace(rule=self.keep) if self.keep.claims(case.difference, case.features) else None
 
     def try_all(self, candidates: Callable[[Program], Iterator[Steps]]) -> bool:
         """Take each candidate that keeps the symptom; begin again after each success."""
@@ -91,11 +104,11 @@ class _Reduction:
         except (InvalidProgram, ShapeError):
             return False
         self.left -= 1
-        case = self.judge.examine(program)
+        case = self.examine(program)
         if case is None:
             return False
-        if symptom(case) != self.symptom:
-            return False
+        if symptom(case) != self.symptom or case.features & ~self.best.features & BAD_CALLS:
+            return False  # what torch refuses for another reason now shows nothing of the first
         self.best = case
         return True
 
@@ -163,6 +176,15 @@ def _keep_roots(step: Any, kept: list[int]) -> AnyStep | None:
     return _replace(step, roots=tuple(step.roots[k] for k in kept), gradients=gradients)  # type: ignore[no-any-return]
 
 
+def stretches(program: Program) -> Iterator[Steps]:
+    """Without a whole stretch of steps, long ones first: a long program shrinks by halves before it shrinks by steps."""
+    width = len(program.steps) // 2
+    while width >= 4:
+        for start in range(len(program.steps) - width, -1, -width):
+            yield _without(program.steps, set(range(start, start + width)))
+        width //= 2
+
+
 def deletions(program: Program) -> Iterator[Steps]:
     """Without one step, from the last to the first; a region goes as a whole."""
     steps = program.steps
@@ -191,8 +213,9 @@ def leaves(program: Program) -> Iterator[Steps]:
         if isinstance(step, Leaf) or len(made) != 1 or made[0] not in scope.slots:
             continue
         slot = scope.slots[made[0]]
-        leaf = _plain_leaf(made[0], slot.shape, slot.dtype, slot.requires_grad)
-        yield _needed(_replaced(program, place, leaf))
+        for requires_grad in dict.fromkeys((slot.requires_grad, False)):  # a flag may have been gained later
+            leaf = _plain_leaf(made[0], slot.shape, slot.dtype, requires_grad)
+            yield _needed(_replaced(program, place, leaf))
 
 
 def _plain_leaf(out: int, shape: tuple[int, ...], dtype: str, requires_grad: bool) -> Leaf:
@@ -364,6 +387,12 @@ def _with_plain_values(step: AnyStep) -> AnyStep:
     return step
 
 
+def _without_constants(steps: Steps) -> Steps | None:
+    """Leaves that all require grad: if the symptom stays, no constant is its cause."""
+    whole = tuple(_replace(s, requires_grad=True) if isinstance(s, Leaf) and s.dtype in FLOATS else s for s in steps)
+    return whole if whole != steps else None
+
+
 def _unrepeat(steps: Steps) -> Steps | None:
     """Distinct leaves where one tensor fills two operands: if the symptom stays, the repeat is not its cause."""
     scope = Scope.of(Program(steps))
@@ -377,6 +406,6 @@ def _unrepeat(steps: Steps) -> Steps | None:
     return None
 
 
-PASSES = (deletions, leaves, bypasses, roots, flags, shapes, ops, plain_values)
+PASSES = (stretches, deletions, leaves, bypasses, roots, flags, shapes, ops, plain_values)
 
 

@@ -10,7 +10,8 @@ import math
 from typing import Any, NoReturn
 
 from conformance.catalog import CATALOG, Bounds, Op, Shape, ShapeError, size, union
-from conformance.features import CHAPTER_BITS, Feature
+from conformance.features import BITS as _F
+from conformance.features import CHAPTER_BITS
 from conformance.program import (
     AnyStep,
     Apply,
@@ -32,41 +33,38 @@ from conformance.program import (
 
 UNKNOWN = Bounds(-math.inf, math.inf, None)
 FLOATS = ("float32", "float64")
-_F = Feature
+_CONSTANT_IN_BACKWARD: int = _F.CONSTANT_IN_BACKWARD
+_NON_LEAF_IN_BACKWARD: int = _F.NON_LEAF_IN_BACKWARD
 
 
 class Storage:
-    """Memory shared by a tensor and its aliases."""
+    """Memory shared by a tensor and its aliases. `saved_input_at` and the like are versions; -1 is never."""
 
-    __slots__ = ("bounds", "clone_of", "detached", "leaf", "members", "read_at", "saved_input_at", "saved_output_at", "version")
+    version = 0
+    saved_input_at = saved_output_at = read_at = -1
+    detached = False
+    unrecorded = False  # a view was made under no_grad: after a write torch raises when asked for that view's is_leaf
+    leaf: Slot | None = None
+    clone_of: Storage | None = None
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
-        self.version = 0
-        self.saved_input_at = self.saved_output_at = self.read_at = -1
-        self.detached = False
         self.members: list[Slot] = []
-        self.leaf: Slot | None = None
-        self.clone_of: Storage | None = None
 
 
 class Slot:
-    """One tensor of the program."""
+    """One tensor of the program. What is rarely so has its default here, since a slot is made for every tensor generated."""
 
-    __slots__ = (
-        "above", "alive", "contiguous", "curved", "detached", "dtype", "graph", "is_leaf", "multi", "name", "of_leaf", "overlaps",
-        "parent", "requires_grad", "retained", "shape", "storage", "uses", "view",
-    )  # fmt: skip
+    is_leaf = contiguous = alive = True
+    # curved: gradients through this tensor depend on a tensor that requires grad; of_leaf: a view of a leaf that does.
+    curved = view = multi = overlaps = detached = of_leaf = retained = False
+    uses = 0
+    above = 0  # the slots on the graph that ends here, as bits, without the slot itself
+    parent: Slot | None = None
 
     def __init__(self, name: int, shape: Shape, dtype: str, storage: Storage, requires_grad: bool) -> None:
         self.name, self.shape, self.dtype, self.storage, self.requires_grad = name, shape, dtype, storage, requires_grad
-        self.is_leaf = self.contiguous = self.alive = True
-        self.curved = self.view = self.multi = self.overlaps = self.detached = self.of_leaf = self.retained = False
-        self.uses = 0
-        # `curved`: gradients through this tensor depend on a tensor that requires grad. Bit s is set where slot s lies on the graph that ends here; `above` excludes the slot itself.
         self.graph = 1 << name if requires_grad else 0
-        self.above = 0
-        self.parent: Slot | None = None
         storage.members.append(self)
 
     @property
@@ -155,22 +153,18 @@ class Scope:
             index = op.index_outputs and number >= len(shapes) - op.index_outputs
             if view:
                 slot = Slot(out, shape, dtype, first.storage, recorded)
-                slot.view = True
-                slot.parent = first
-                slot.multi = first.multi or len(shapes) > 1 or op.name in ("split", "unbind")
-                slot.of_leaf = first.of_leaf or (first.is_leaf and first.requires_grad)
-                slot.detached = first.detached
-                slot.overlaps = first.overlaps or op.name == "expand"
-                slot.contiguous = first.contiguous and op.name in ("view", "reshape", "unsqueeze", "squeeze")
+                self._make_view(slot, first, op, len(shapes))
             else:
-                if bounds is None:
-                    bounds = UNKNOWN
-                slot = Slot(out, shape, "int64" if index else dtype, Storage(bounds), recorded and not index)
-                slot.contiguous = all([s.contiguous for s in inputs])
+                slot = Slot(out, shape, "int64" if index else dtype, Storage(bounds or UNKNOWN), recorded and not index)
+                for s in inputs:
+                    if not s.contiguous:
+                        slot.contiguous = False
                 if op.name == "clone":
                     slot.storage.clone_of = first.storage
-            slot.is_leaf = not slot.requires_grad
+                if op.view:  # a reshape that may be a view after all
+                    slot.of_leaf = first.of_leaf or (first.is_leaf and first.requires_grad)
             if slot.requires_grad:
+                slot.is_leaf = False
                 slot.above = graph
                 slot.graph = graph | 1 << out
             slots[out] = slot
@@ -184,6 +178,18 @@ class Scope:
                 self.features |= _F.EMPTY
             elif not first.shape:
                 self.features |= _F.ZERO_DIM
+
+    def _make_view(self, slot: Slot, source: Slot, op: Op, results: int) -> None:
+        """Mark a slot as a view of another."""
+        slot.view = True
+        slot.parent = source
+        if not self.recording:
+            slot.storage.unrecorded = True
+        slot.multi = source.multi or results > 1 or op.name in ("split", "unbind")
+        slot.of_leaf = source.of_leaf or (source.is_leaf and source.requires_grad)
+        slot.detached = source.detached
+        slot.overlaps = source.overlaps or op.name == "expand"
+        slot.contiguous = source.contiguous and op.name in ("view", "reshape", "unsqueeze", "squeeze")
 
     def detach(self, step: Detach) -> None:
         """A detached alias."""
@@ -236,6 +242,8 @@ class Scope:
                     member.above = graph
                     member.graph = graph | 1 << member.name
             self._save(op, inputs, [target])
+            if any(what > 0 and inputs[what].storage is storage for what, _ in op.saved):
+                self.features |= _F.SAVED_INPUT_WRITTEN  # a.mul_(a) overwrites the operand that it saved
 
     def _note_write(self, target: Slot, storage: Storage) -> None:
         """Which rules a write into this memory exercises."""
@@ -323,7 +331,7 @@ class Scope:
 
     def backward(self, step: Backward) -> None:
         """backward(): accumulates."""
-        features = int(_F.BACKWARD)
+        features: int = _F.BACKWARD
         graph = self._traverse(step)
         curved = any(self.slots[r].curved for r in step.roots)
         if step.inputs is not None:
@@ -331,21 +339,23 @@ class Scope:
             reached = sum(1 << i for i in set(step.inputs))
         else:
             reached = graph
+        leaves = 0
         for name, slot in self.slots.items():
-            bit = 1 << name
             if not slot.requires_grad:
-                features |= _F.CONSTANT_IN_BACKWARD
-            elif graph & bit:
+                features |= _CONSTANT_IN_BACKWARD
+            elif graph >> name & 1:
                 if not slot.is_leaf:
-                    features |= _F.NON_LEAF_IN_BACKWARD
-                elif slot.uses > 1:
-                    features |= _F.LEAF_REUSED
-                if slot.is_leaf and reached & bit:
-                    if self.accumulated & bit:
-                        features |= _F.ACCUMULATED_AGAIN
-                    self.accumulated |= bit
-                    if step.create_graph and curved:
-                        self.higher |= bit
+                    features |= _NON_LEAF_IN_BACKWARD
+                else:
+                    leaves |= 1 << name
+                    if slot.uses > 1:
+                        features |= _F.LEAF_REUSED
+        leaves &= reached
+        if self.accumulated & leaves:
+            features |= _F.ACCUMULATED_AGAIN
+        self.accumulated |= leaves
+        if step.create_graph and curved:
+            self.higher |= leaves
         self.features |= features
 
     def grad(self, step: Grad) -> None:
@@ -457,11 +467,12 @@ class Scope:
         if not self.recording:
             self.features |= _F.UNRECORDED
             return False
+        shape = inputs[0].shape
+        if len(requiring) < len(inputs) and any([not s.requires_grad and s.dtype in FLOATS for s in inputs]):
+            features |= _F.CONSTANT_OPERAND
         if len(set(names)) < len(names):
             features |= _F.REPEATED_OPERAND
-        if len(requiring) < len(inputs):
-            features |= _F.CONSTANT_OPERAND
-        shape = inputs[0].shape
+            inputs = list(dict.fromkeys(inputs))  # an op that takes a tensor twice is one use of it
         for s in inputs:
             s.uses += 1
             if s.uses > 1 and not s.is_leaf:

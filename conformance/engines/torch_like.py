@@ -6,8 +6,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
+from operator import attrgetter, methodcaller
 from types import ModuleType
 from typing import Any, ClassVar
+
+import numpy as np
 
 from conformance.catalog import CATALOG
 from conformance.catalog.code import compile_code
@@ -35,12 +38,20 @@ def categorize_message(message: str) -> Category:
     return next((category for pattern, category in _MESSAGES if pattern.search(message)), Category.OTHER)
 
 
+@lru_cache(maxsize=8192)
+def array(values: tuple[float, ...], shape: tuple[int, ...], dtype: str) -> np.ndarray[Any, Any]:
+    """Row-major values as an array, to be copied: making one from numbers costs more than a tensor."""
+    return np.array(values, dtype=dtype).reshape(shape)
+
+
 class TorchLike(Engine):
     """Everything through torch's public names. Subclasses say which module."""
 
     script: ClassVar[type | None] = Script
     ops: Mapping[str, str] = {name: op.torch for name, op in CATALOG.items()}
-    traits: ClassVar[frozenset[str]] = frozenset({"versions", "aliases", "liveness", "higher-order", "flags"})
+    traits: ClassVar[frozenset[str]] = frozenset(
+        {"versions", "aliases", "detached-aliases", "liveness", "higher-order", "flags", "accumulation", "leaf-gradients"}
+    )
 
     def __init__(self, module: ModuleType) -> None:
         self.torch: Any = module
@@ -59,10 +70,10 @@ class TorchLike(Engine):
         self._named = False
 
     def leaf(self, values: Any, shape: tuple[int, ...], dtype: str, requires_grad: bool) -> Any:
-        data = values[0] if shape == () else values
-        tensor = self.torch.tensor(data, dtype=self._dtypes[dtype])
-        if len(shape) > 1 or 0 in shape:
-            tensor = tensor.reshape(shape)
+        if 0 in shape:  # NumPy gives empty arrays strides that torch would not
+            tensor = self.torch.zeros(shape, dtype=self._dtypes[dtype])
+        else:
+            tensor = self.torch.from_numpy(array(values, shape, dtype).copy())
         return tensor.requires_grad_() if requires_grad else tensor
 
     def detach(self, tensor: Any) -> Any:
@@ -105,8 +116,7 @@ class TorchLike(Engine):
     def copy(self, tensor: Any) -> Any:
         return tensor.clone()
 
-    def value(self, tensor: Any) -> Any:
-        return tensor.tolist()
+    value = staticmethod(methodcaller("tolist"))
 
     def shape(self, tensor: Any) -> tuple[int, ...]:
         return tuple(tensor.shape)
@@ -123,6 +133,8 @@ class TorchLike(Engine):
 
     def is_leaf(self, tensor: Any) -> bool:
         return tensor.is_leaf  # type: ignore[no-any-return]
+
+    flags = staticmethod(attrgetter("requires_grad", "is_leaf"))
 
     def has_grad_fn(self, tensor: Any) -> bool:
         return tensor.grad_fn is not None

@@ -14,10 +14,10 @@ PRECEDENCE: tuple[Rule, ...] = (
     *detach.RULES,
     *versions.RULES,
     *lifetime.RULES,
+    *grad.RULES,
     *requires_grad.RULES,
     *views.RULES,
     *accumulation.RULES,
-    *grad.RULES,
     *gradients.RULES,
     *errors.RULES[-2:],
 )

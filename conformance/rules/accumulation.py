@@ -10,6 +10,7 @@ from conformance.sketch import Sketch
 SOURCE = "https://docs.pytorch.org/docs/stable/generated/torch.autograd.backward.html"
 STATE = frozenset({"wrong value", "wrong state", "spurious error"})
 GRAD = frozenset({"grad", "error"})
+ACCUMULATION = frozenset({"accumulation"})
 
 
 def twice() -> Program:
@@ -98,12 +99,13 @@ RULES = (
     _rule("retain-grad", "After retain_grad() a non-leaf's gradient is kept in its .grad.",
           "Inspection of intermediate gradients relies on it.", F.RETAIN_GRAD | F.BACKWARD, retained),
     _rule("several-backwards", "A second backward adds to the gradient that a leaf already has.",
-          "Gradient accumulation over microbatches is this and nothing else.", F.ACCUMULATED_AGAIN, twice),
+          "Gradient accumulation over microbatches is this and nothing else.", F.ACCUMULATED_AGAIN, twice,
+          traits=ACCUMULATION),
     _rule("non-leaf-none", "A non-leaf's gradient goes on to the next node and is not stored: its .grad stays None.",
           "Storing it would cost one addition and one buffer for each intermediate.", F.NON_LEAF_IN_BACKWARD, intermediate,
-          kinds=frozenset({"wrong state"}), claim_needs=F.EXPECTED_NONE),
+          kinds=frozenset({"wrong state"}), claim_needs=F.EXPECTED_NONE, traits=frozenset({"leaf-gradients"})),
     _rule("none-before-first", "A leaf's .grad is None until a backward reaches it: None is not zero.",
-          "Optimizers skip parameters whose gradient is None.", F.BACKWARD, untouched,
+          "Optimizers skip parameters whose gradient is None.", F(0), untouched,
           kinds=frozenset({"wrong state"}), claim_needs=F.EXPECTED_NONE),
     _rule("leaf-reused", "A leaf used n times receives the sum of n gradients.",
           "Shared weights train on the sum.", F.LEAF_REUSED, reused),

@@ -9,7 +9,7 @@ from conformance.rules.rule import FLAGS, VALUE, Rule
 from conformance.sketch import Sketch
 
 SOURCE = "https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach.html"
-ALIASES = frozenset({"aliases"})
+ALIASES = frozenset({"aliases", "detached-aliases"})
 
 
 def no_history() -> Program:
@@ -69,7 +69,7 @@ RULES = (
     Rule(id="detach.version", source=SOURCE, exemplar=shared_version, needs=F.SAVED_WRITTEN_THROUGH_DETACHED,
          statement="A detached tensor shares the version counter: writing into it what backward needs is refused.",
          why="A counter of its own lets a write corrupt gradients unseen.", refusal=Category.VERSION,
-         kinds=frozenset({"missed error"}), traits=frozenset({"versions", "aliases"})),
+         kinds=frozenset({"missed error"}), traits=ALIASES | {"versions"}),
     Rule(id="detach.frees-graph", source=SOURCE, exemplar=freed, needs=F.DROPPED_SOURCE,
          statement="A detached tensor does not hold the graph: once the source is dropped, the graph is freed.",
          why="Running sums of detached losses must not leak every step's graph.", kinds=frozenset({"wrong state"}),
