@@ -63,7 +63,7 @@ def compare(expected: Observation, observed: Observation, agree: Agreement) -> t
             differences.append(Difference("wrong state", step, slot, facet, None, content))
     if error is not None:
         differences.append(error)
-    return tuple(sorted(differences, key=lambda d: d.step))
+    return tuple(sorted(differences, key=lambda d: (d.step, d.facet != "error")))
 
 
 _ABSENT = object()

@@ -151,7 +151,7 @@ def _name_of_step(step: AnyStep) -> str:
     """A step in a sentence."""
     if isinstance(step, (Apply, Mutate)):
         return step.op
-    return type(step).__name__.lower()
+    return str(step.__struct_config__.tag)
 
 
 def _words(content: Any) -> str:

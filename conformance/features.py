@@ -83,6 +83,7 @@ class Feature(IntFlag):
     # told only by a difference itself
     AT_KINK = auto()  # it is gone where the leaves move a little
     EXPECTED_NONE = auto()  # there was to be no gradient
+    FLAG_OF_GRADIENT = auto()  # a gradient requires grad that torch's does not
     VERSION_REFUSED = auto()  # the engine refused, for a version
     FREED_REFUSED = auto()  # the engine refused, for a freed graph
 

@@ -9,8 +9,9 @@ from conformance.compare import NUMBERS, Difference, compare, same
 from conformance.execute import Executor
 from conformance.features import BITS
 from conformance.observe import Observation
-from conformance.program import Program
+from conformance.program import Grad, Program, ReadGrad
 from conformance.rules import Rule, attribute
+from conformance.rules.rule import FLAGS
 from conformance.scope import Scope
 
 NUDGE = 2.0**-9  # how far the leaves are moved to leave a kink
@@ -79,6 +80,10 @@ class Judge:
         features: int = 0
         if difference.expected is None:
             features |= BITS.EXPECTED_NONE
+        if difference.facet in FLAGS and (difference.expected is False) == (difference.facet != "is_leaf"):
+            maker = next((s for s in program.steps if difference.slot in s.makes()), None)
+            if isinstance(maker, (Grad, ReadGrad)):
+                features |= BITS.FLAG_OF_GRADIENT
         if difference.kind == "spurious error":
             refusals = {"version": BITS.VERSION_REFUSED, "freed": BITS.FREED_REFUSED}
             features |= refusals.get(difference.category, 0)
@@ -112,6 +117,8 @@ class _Arbiter:
         self.stash = stash
         self.single = _has_float32(program)
         self._truth: dict[Any, Any] | None = None
+        # Sums of large numbers that cancel leave an error of the large numbers' size.
+        self.scale = max((tolerance.largest(seen[3]) for seen in expected.sights if seen[2] in NUMBERS), default=0.0)
 
     def acquits(self, difference: Difference) -> bool:
         """True where the numbers differ by no more than rounding explains."""
@@ -128,11 +135,13 @@ class _Arbiter:
                 return False
             own = tolerance.distance(truth, difference.expected)
             epsilon = tolerance.EPSILON["float32"]
-            bound = tolerance.ARBITER_FACTOR * own + tolerance.UNITS * epsilon * tolerance.largest(truth)
+            bound = tolerance.ARBITER_FACTOR * own + tolerance.UNITS * epsilon * self.scale
             return tolerance.distance(truth, difference.observed) <= bound
         sensitivity = tolerance.distance(truth, difference.expected) / TREMOR
         epsilon = tolerance.EPSILON["float64"]
-        bound = tolerance.UNITS * epsilon * (sensitivity + tolerance.largest(difference.expected))
+        # Where terms cancel, what is left is small, but its rounding is that of the terms: as large as the numbers seen.
+        scale = max(tolerance.largest(content) for _, _, facet, content in self.expected.sights if facet in NUMBERS)
+        bound = tolerance.UNITS * epsilon * (sensitivity + scale)
         return tolerance.distance(difference.expected, difference.observed) <= bound
 
     @property

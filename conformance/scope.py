@@ -491,6 +491,8 @@ class Scope:
         saved = op.saved
         for s in inputs:
             s.storage.read_at = s.storage.version
+        if op.saves == "own":
+            outs[0].curved = True
         for what, when in saved:
             if when is None or inputs[when].requires_grad:
                 if what < 0:

@@ -41,7 +41,7 @@ class Op(msgspec.Struct, frozen=True):
 
     `torch` is its code in torch, over operands a, b, c and the parameters by name: an expression, or a statement for an
     in-place op. `second` is the kind of operand b. `saves` lists what its node keeps for backward, as torch does: `a` always, `a?b` only where b requires grad,
-    `out` the result. `promotes`: operands of
+    `out` the result, `own` a tensor that no program can reach. `promotes`: operands of
     different dtypes are allowed. `kink` marks ops that have points without a derivative, or jumps.
     """
 
@@ -75,7 +75,7 @@ class Op(msgspec.Struct, frozen=True):
 def _saved(saves: str) -> tuple[tuple[int, int | None], ...]:
     """Parse the notation of `saves`."""
     names = {"a": 0, "b": 1, "c": 2, "out": -1}
-    pairs = (entry.partition("?") for entry in saves.split())
+    pairs = (entry.partition("?") for entry in saves.split() if entry != "own")
     return tuple((names[what], names[when] if when else None) for what, _, when in pairs)
 
 

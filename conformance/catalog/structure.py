@@ -164,7 +164,7 @@ MOVES = (
 
 INDEXING = (
     row("index", "index_select", "a.index_select(dim, b)", keep, shapes.index_select, draws.full_dim, draws.index_vector, "b", second="int64"),
-    row("index", "gather", "a.gather(dim, b)", keep, shapes.gather, draws.full_dim, draws.index_like, "b", second="int64"),
+    row("index", "gather", "a.gather(dim, b)", keep, shapes.gather, draws.full_dim, draws.index_like, "a b", second="int64"),
     row("index", "index", "a[b]", keep, shapes.take_rows,
         draws.rows, draws.index_vector, "b", second="int64"),
     row("index", "scatter", "a.scatter(dim, b, c)", placed, shapes.scatter, draws.full_dim,
@@ -172,7 +172,7 @@ INDEXING = (
     row("index", "scatter_add", "a.scatter_add(dim, b, c)", zero_and_added, shapes.scatter, draws.full_dim,
         draws.index_and_source, "b?c", second="int64"),
     row("index", "index_add", "a.index_add(dim, b, c)", zero_and_added, shapes.index_add, draws.full_dim,
-        draws.index_and_slices, "b?c", second="int64"),
+        draws.index_and_slices, "b?c c?c", second="int64"),
 )  # fmt: skip
 
 

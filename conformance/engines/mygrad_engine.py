@@ -44,7 +44,7 @@ OPS: dict[str, str] = {
     # broadcasting
     "add": "mg.add(a, b)", "mul": "mg.multiply(a, b)", "sub": "mg.subtract(a, b)", "div": "mg.divide(a, b)",
     "pow": "mg.power(a, b)", "maximum": "mg.maximum(a, b)", "minimum": "mg.minimum(a, b)", "atan2": "mg.arctan2(a, b)",
-    "logaddexp": "mg.logaddexp(a, b)", "where": "mg.where(b, a, c)", "masked_fill": "mg.where(b, value, a)",
+    "logaddexp": "mg.logaddexp(a, b)", "where": "mg.where(b, a, c)", "masked_fill": "mg.where(b.data, value, a)",
     # reductions
     "sum": "mg.sum(a)", "sum_dim": "mg.sum(a, axis=dim, keepdims=keepdim)", "mean": "mg.mean(a)",
     "mean_dim": "mg.mean(a, axis=dim, keepdims=keepdim)", "prod": "mg.prod(a)",
@@ -198,6 +198,8 @@ class MyGradEngine(Engine):
         return self.mg.no_autodiff  # type: ignore[no-any-return]
 
     def retain_grad(self, tensor: Any) -> None:
+        if tensor.grad is not None and self._is_result(tensor):
+            raise Unsupported("mygrad retains every gradient: also one that came before retain_grad()")
         self._leaves.append(tensor)
 
     def backward(

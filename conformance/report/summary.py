@@ -155,12 +155,10 @@ def most_telling(failures: Iterable[Failure]) -> list[Failure]:
 
 def headline(summary: Summary) -> str:
     """Who was held against whom, and the verdict, in a few words."""
-    header, verdict = summary.record.header, summary.record.verdict
+    verdict = summary.record.verdict
     engine, oracle = (one_line(f"{name} {version}") for name, version in _parties(summary.record))
     if verdict == "incomplete":
         return f"{engine} against {oracle}: the run is incomplete"
-    if header.engine == header.oracle:
-        return f"{engine} {'conforms to' if verdict == 'conforms' else 'diverges from'} itself, run as its own oracle"
     return f"{engine} {'conforms to' if verdict == 'conforms' else 'diverges from'} {oracle}"
 
 
@@ -174,12 +172,13 @@ def sentences(summary: Summary) -> str:
     total, failed = summary.total, summary.total.counts["failed"]
     evidence = "" if summary.programs is None else f" in {count(summary.programs, 'program')}"
     if failed:
-        broken = f"{failed} of {count(total.applied, 'applicable rule')} broken{evidence}, by {count(len(summary.broken), 'cause')}."
+        verb = "is" if failed == 1 else "are"
+        found = f"{failed} of the {count(total.applied, 'rule')} that apply {verb} broken{evidence}, by {count(len(summary.broken), 'cause')}."
     else:
-        broken = f"None of {count(total.applied, 'applicable rule')} broken{evidence}."
+        found = f"None of the {count(total.applied, 'rule')} that apply is broken{evidence}."
     if summary.record.verdict != "incomplete":
-        return broken
-    return f"Incomplete: {summary.reason}. " + (broken if total.applied else "Nothing was exercised, so nothing is shown.")
+        return found
+    return f"Incomplete: {summary.reason}. " + (found if total.applied else "Nothing was exercised, so nothing is shown.")
 
 
 def applied(summary: Summary) -> str:

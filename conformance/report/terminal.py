@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ from conformance.report.summary import (
     sentences,
     summarize,
 )
-from conformance.report.text import count, one_line
+from conformance.report.text import CELL, clip, count, one_line
 
 SCREEN = 40  # lines that the summary keeps to
 MOST = 8  # failures shown at most
@@ -55,7 +56,8 @@ def render_summary(record: Record, *, color: bool, width: int, folder: Path | No
     summary = summarize(record)
     head = [Text(headline(summary), VERDICT_STYLES[record.verdict]), Text(sentences(summary)), Text()]
     tail = [Text(), *_notes(summary, folder), Text(machine_sentence(summary), overflow="ignore", no_wrap=True)]
-    room = SCREEN - len(head) - len(tail) - len(summary.rows) - 4
+    folded = len(machine_sentence(summary)) // width  # a terminal folds the sentence for machines; it is one line all the same
+    room = SCREEN - len(head) - len(tail) - folded - len(summary.rows) - 2 - (len(summary.rows) > 1)
     failures = _failures(summary, width, room)
     console = Console(
         file=io.StringIO(),
@@ -95,30 +97,28 @@ def _cells(row: AreaRow, verdicts: list[RuleVerdict]) -> list[Text]:
 
 
 def _failures(summary: Summary, width: int, room: int) -> list[Text]:
-    """As many failures as fit: the rule and how to replay it, and the proof."""
-    lines: list[Text] = []
-    shown = 0
-    for failure in most_telling(summary.broken)[:MOST]:
-        entry = _failure(failure, width)
-        if shown >= LEAST and len(lines) + len(entry) + 2 > room:
+    """The most telling failures, with as much of each proof as the screen has room for."""
+    telling = most_telling(summary.broken)[:MOST]
+    for lines in (4, 3, 2, 1):
+        entries = [_failure(failure, width, lines) for failure in telling]
+        if sum(map(len, entries)) + 2 <= room:
             break
-        lines += entry
-        shown += 1
-    left = len(summary.broken) - shown
-    if left:
-        lines.append(Text(f"… and {count(left, 'cause')} more, in the report", "dim"))
-    return [Text(), *lines] if lines else []
+    while len(entries) > LEAST and sum(map(len, entries)) + 2 > room:
+        entries.pop()
+    left = len(summary.broken) - len(entries)
+    more = [Text(f"… and {left:,} more in the report", "dim")] if left else []
+    return [Text(), *(line for entry in entries for line in entry), *more] if entries else []
 
 
-def _failure(failure: Failure, width: int) -> list[Text]:
+def _failure(failure: Failure, width: int, lines: int) -> list[Text]:
     """The replay command stands beside the rule where both fit, below the proof where they do not; it is never cut."""
     rule, replay = f"{MARKS['failed']} {one_line(failure.rule)}", one_line(failure.replay)
-    proof = Text("  " + one_line(failure.proof or failure.statement), overflow="ellipsis", no_wrap=True)
-    proof.truncate(width, overflow="ellipsis")
+    proof = textwrap.wrap(one_line(clip(failure.proof or failure.statement, CELL)), max(width - 2, 20), max_lines=lines, placeholder=" …")
+    body = [Text("  " + line, no_wrap=True, overflow="ignore") for line in proof]
     gap = width - len(rule) - len(replay)
     if gap >= 2:
-        return [Text.assemble((rule, STYLES["failed"]), " " * gap, (replay, "cyan")), proof]
-    return [Text(rule, STYLES["failed"]), proof, Text("  " + replay, "cyan", no_wrap=True)]
+        return [Text.assemble((rule, STYLES["failed"]), " " * gap, (replay, "cyan")), *body]
+    return [Text(rule, STYLES["failed"]), *body, Text("  " + replay, "cyan", no_wrap=True, overflow="ignore")]
 
 
 def _notes(summary: Summary, folder: Path | None) -> list[Text]:

@@ -9,17 +9,18 @@ from conformance.rules.rule import Rule
 
 # Most specific first: a reduced program keeps a feature only where the difference needs it.
 PRECEDENCE: tuple[Rule, ...] = (
-    *errors.RULES[:-2],
+    *errors.REFUSALS,
     *pipeline.RULES,
     *detach.RULES,
-    *versions.RULES,
+    *versions.REFUSALS,
     *lifetime.RULES,
     *grad.RULES,
     *requires_grad.RULES,
-    *views.RULES,
     *accumulation.RULES,
+    *views.RULES,
+    *versions.FREEDOMS,
     *gradients.RULES,
-    *errors.RULES[-2:],
+    *errors.OTHERS,
 )
 
 RULES: dict[str, Rule] = {rule.id: rule for rule in sorted(PRECEDENCE, key=lambda r: (AREA_NAMES.index(r.area), r.id))}

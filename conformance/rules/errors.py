@@ -70,7 +70,7 @@ def _refused(slug: str, statement: str, why: str, needs: F, category: Category, 
                 refusal=category, kinds=MISSED, traits=traits)  # type: ignore[arg-type]  # fmt: skip
 
 
-RULES = (
+REFUSALS = (
     _refused("non-scalar-root", "backward() without a gradient is refused for a root of several elements.",
              "Which combination of its elements to differentiate is not said.", F.NON_SCALAR_ROOT, Category.NON_SCALAR_ROOT, non_scalar),
     _refused("root-without-grad", "backward() of a root that does not require grad is refused.",
@@ -89,6 +89,9 @@ RULES = (
     _refused("flag-of-non-leaf", "requires_grad_(False) on a tensor with a history is refused: detach() is the way.",
              "The graph below it would be cut without a word.", F.NON_LEAF_FLAG, Category.FLAG, cleared,
              "https://docs.pytorch.org/docs/stable/generated/torch.Tensor.requires_grad_.html"),
+)  # fmt: skip
+
+OTHERS = (
     Rule(id="errors.spurious", source=SOURCE, exemplar=lambda: non_spurious(),
          statement="A program that torch runs is not refused.", why="A false alarm stops a correct training run.",
          kinds=frozenset({"spurious error"})),

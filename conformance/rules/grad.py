@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.features import Feature as F
 from conformance.program import Program
-from conformance.rules.rule import Rule
+from conformance.rules.rule import FLAGS, Rule
 from conformance.sketch import Sketch
 
 SOURCE = "https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad.html"
@@ -47,6 +47,10 @@ def unused() -> Program:
 
 
 RULES = (
+    Rule(id="grad.superfluous-graph", level="MAY", source=SOURCE, exemplar=through_grad, needs=F.CREATE_GRAPH,
+         statement="With create_graph=True a gradient that depends on no leaf has no history.",
+         why="A history too many costs memory and changes no number.", kinds=frozenset({"wrong state"}),
+         facets=FLAGS, claim_needs=F.FLAG_OF_GRADIENT, traits=frozenset({"higher-order"})),
     Rule(id="grad.second-order", source=SOURCE, exemplar=second, needs=F.HIGHER_ORDER,
          statement="With create_graph=True a gradient is a differentiable function of all that it was computed from.",
          why="Gradient penalties and Hessian products are derivatives of gradients.", kinds=WRONG,

@@ -70,7 +70,7 @@ def _missed(slug: str, statement: str, needs: F, exemplar: object, why: str) -> 
                 refusal=Category.VERSION, kinds=MISSED, traits=VERSIONS)  # type: ignore[arg-type]  # fmt: skip
 
 
-RULES = (
+REFUSALS = (
     _missed("between-backwards", "The check is made at every backward: a change between two passes is refused at the second.",
             F.WRITTEN_BETWEEN_BACKWARDS, between, "A check made once lets retained graphs use changed values."),
     _missed("through-view", "A change through a view counts as a change of what the view shows.",
@@ -82,6 +82,9 @@ RULES = (
             lambda: _written("exp", "output", ""), "exp, sqrt, tanh and softmax differentiate by their own result."),
     _missed("saved-input", "Backward refuses when an input that a node saved was changed since.", F.SAVED_INPUT_WRITTEN,
             lambda: _written("square", "input", ""), "A wrong number would come instead."),
+)  # fmt: skip
+
+FREEDOMS = (
     Rule(id="versions.unneeded-operand", source=SOURCE, exemplar=constant_factor, needs=F.UNSAVED_WRITTEN | F.CONSTANT_OPERAND,
          statement="What is saved only for an operand that requires no grad is not saved: it may change.",
          why="Saving too much refuses correct programs and costs memory.", kinds=SPURIOUS, claim_needs=F.VERSION_REFUSED,
