@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any, ClassVar, NoReturn
 
+from conformance.catalog.code import compile_code
+
 
 class Unsupported(Exception):
     """The engine has no such thing; what needs it is not judged."""
@@ -38,7 +40,6 @@ class Engine:
         name: how reports call the engine.
         script: the subclass of `conformance.script.Script` that writes programs as the engine's own code.
         ops: op name of the catalogue -> the engine's code for it (see `catalog/code.py`); what is not listed is unsupported.
-        namespace: names that the codes use, such as {"mg": mygrad}.
         dtypes: the dtypes of leaves that the engine has.
         traits: promises beyond the methods: "versions" (writes into saved tensors are detected), "aliases" (views share
             memory), "detached-aliases" (so do detached tensors), "liveness" (weak references to tensors can be taken),
@@ -58,7 +59,11 @@ class Engine:
 
     def calls(self) -> Mapping[str, Callable[..., Any]]:
         """Op name -> function of the operands (positional) and parameters (by keyword)."""
-        self._refuse("ops")
+        return self.compile({})
+
+    def compile(self, namespace: Mapping[str, Any]) -> Mapping[str, Callable[..., Any]]:
+        """The functions of `ops`, from their code and the names that it uses, such as {"mg": mygrad}."""
+        return {name: compile_code(code, namespace) for name, code in self.ops.items()}
 
     # -- steps ----------------------------------------------------------------------------------------------------------
 

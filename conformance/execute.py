@@ -280,7 +280,12 @@ class _Thorough(_Execution):
 
     def content(self, slot: int, facet: str, tensor: Any) -> Any:
         """A facet's content; of the version only whether this step changed it."""
-        content = look(self.engine, facet, tensor)
+        try:
+            content = look(self.engine, facet, tensor)
+        except Unsupported:
+            raise
+        except (Exception, SystemExit) as error:  # torch refuses to tell the history of a view that was invalidated
+            return f"refused: {refused(self.engine, self.place, error).category}"
         if facet != "version":
             return content
         before = self.versions.get(slot, content)

@@ -186,8 +186,8 @@ class Generator:
     def apply(self, op: Op) -> None:
         """Add this op, if it fits some operand."""
         first = self.some(self.floats)
-        if first is None or (op.name == "view" and not first.contiguous):
-            return
+        if first is None or (op.name == "view" and not first.contiguous) or op.result_dtype == first.dtype:
+            return  # a cast to the dtype that a tensor has is the tensor itself
         chosen = self.operands(op, first)
         if chosen is None:
             return

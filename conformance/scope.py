@@ -68,6 +68,14 @@ class Slot:
         storage.members.append(self)
 
     @property
+    def base(self) -> Slot:
+        """The tensor that this one is a view of, or itself: detach() makes a base of its own."""
+        slot = self
+        while slot.view and slot.parent is not None:
+            slot = slot.parent
+        return slot
+
+    @property
     def bounds(self) -> Bounds:
         """Bounds of the values: those of the whole memory, since aliases write into it."""
         return self.storage.bounds
@@ -161,8 +169,9 @@ class Scope:
                         slot.contiguous = False
                 if op.name == "clone":
                     slot.storage.clone_of = first.storage
-                if op.view:  # a reshape that may be a view after all
+                if op.view:  # a reshape that may be a view after all: nothing is to be written through it
                     slot.of_leaf = first.of_leaf or (first.is_leaf and first.requires_grad)
+                    slot.overlaps = True
             if slot.requires_grad:
                 slot.is_leaf = False
                 slot.above = graph
@@ -235,8 +244,9 @@ class Scope:
             graph = 0
             for s in inputs:
                 graph |= s.graph
+            base = target.base
             for member in storage.members:
-                if not member.detached or member is target:
+                if member.base is base:
                     member.requires_grad = True
                     member.is_leaf = False
                     member.above = graph

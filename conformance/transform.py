@@ -34,7 +34,7 @@ def moved(program: Program, relative: float, absolute: float = 0.0) -> Program:
         for value in step.values:
             count += 1
             direction = (1 if count % 2 else -1) * (0.5 + (count * 7 % 11) / 11)
-            values.append(value + direction * (relative * value + absolute))
+            values.append(value + direction * (relative * abs(value) + absolute))
         return _replace(step, values=tuple(values))
 
     return Program(tuple(map(move, program.steps)), False)

@@ -190,12 +190,15 @@ def _card(failure: Failure, verdict: RuleVerdict, text: RuleText | None, taken: 
 
 
 def _step(place: int, step: StepRow, *, first: bool) -> StepView:
-    expected, observed = parted(step.expected, step.observed) if step.differs else ((step.expected, "", ""), (step.observed, "", ""))
-    return StepView(place + 1, step.code, expected, observed, step.differs, first)
+    if not step.differs:
+        return StepView(place + 1, step.code, (step.expected, "", ""), (step.observed, "", ""), differs=False, first=False)
+    return StepView(place + 1, step.code, *parted(step.expected, step.observed), differs=True, first=first)
 
 
 def parted(expected: str, observed: str) -> tuple[tuple[str, str, str], tuple[str, str, str]]:
     """Both texts as (before, mark, after), where `before` and `after`, in whole words, are common to the two.
+
+    Texts with nothing in common are not marked: a mark on everything marks nothing.
 
     >>> parted("b.grad = [1.0, 2.0]", "b.grad = [1.0, 4.0]")
     (('b.grad = [1.0, ', '2.0', ']'), ('b.grad = [1.0, ', '4.0', ']'))
@@ -204,6 +207,8 @@ def parted(expected: str, observed: str) -> tuple[tuple[str, str, str], tuple[st
     most = min(len(left), len(right))
     head = next((i for i in range(most) if left[i] != right[i]), most)
     tail = next((i for i in range(most - head) if left[-1 - i] != right[-1 - i]), most - head)
+    if not head and not tail:
+        return ("".join(left), "", ""), ("".join(right), "", "")
     return _around(left, head, tail), _around(right, head, tail)
 
 

@@ -35,7 +35,9 @@ def render_junit(record: Record) -> str:
     document = JUnitXml()
     document.add_testsuite(suite)
     document.update_statistics()
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + document.tostring().decode().partition("?>")[2].lstrip() + "\n"
+    # Only some XML libraries write the declaration; nowhere else can "?>" stand unescaped.
+    text: str = document.tostring().decode().rpartition("?>")[2].strip()
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
 
 
 def _case(summary: Summary, result: RuleResult) -> TestCase:

@@ -38,7 +38,7 @@ VERDICTS: tuple[VerdictWord, ...] = (
     VerdictWord("failed", "✗", "broken by at least one program"),
     VerdictWord("safe", "◇", "the engine answers rightly where the oracle refuses"),
     VerdictWord("differs", "≠", "a MAY rule that the engine decides otherwise"),
-    VerdictWord("unsupported", "–", "the engine lacks what the rule needs"),
+    VerdictWord("unsupported", "-", "the engine lacks what the rule needs"),
     VerdictWord("incomplete", "…", "no program exercised it"),
 )
 MARKS: dict[RuleVerdict, str] = {word.name: word.mark for word in VERDICTS}
@@ -120,7 +120,7 @@ def _results(record: Record) -> Iterable[RuleResult]:
                 programs=len(causes),
                 failing=len(causes),
                 failures=[failure.id for failure in causes],
-                reason="the run ended before this rule was judged",
+                reason="" if causes else "the run ended before this rule was judged",
             )
 
 
@@ -171,11 +171,11 @@ def sentences(summary: Summary) -> str:
     """The verdict in plain sentences: what was found, and on how much evidence."""
     total, failed = summary.total, summary.total.counts["failed"]
     evidence = "" if summary.programs is None else f" in {count(summary.programs, 'program')}"
+    found = f"Of {count(total.applied, 'applicable rule')}, "
     if failed:
-        verb = "is" if failed == 1 else "are"
-        found = f"{failed} of the {count(total.applied, 'rule')} that apply {verb} broken{evidence}, by {count(len(summary.broken), 'cause')}."
+        found += f"{failed} {'is' if failed == 1 else 'are'} broken{evidence}, by {count(len(summary.broken), 'cause')}."
     else:
-        found = f"None of the {count(total.applied, 'rule')} that apply is broken{evidence}."
+        found += f"none is broken{evidence}."
     if summary.record.verdict != "incomplete":
         return found
     return f"Incomplete: {summary.reason}. " + (found if total.applied else "Nothing was exercised, so nothing is shown.")
@@ -192,12 +192,12 @@ def applied(summary: Summary) -> str:
 def machine_sentence(summary: Summary) -> str:
     """The whole in one line of key=value, for scripts: the last line on a terminal."""
     header = summary.record.header
-    pairs = {
+    pairs: dict[str, object] = {
         "engine": token(header.engine),
         "oracle": token(header.oracle),
         "verdict": summary.record.verdict,
         "rules": summary.total.rules,
-        **summary.total.counts,
+        **{word.name: summary.total.counts[word.name] for word in VERDICTS},
         "programs": "unknown" if summary.programs is None else summary.programs,
         "seed": header.seed,
     }

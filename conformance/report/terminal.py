@@ -113,7 +113,8 @@ def _failures(summary: Summary, width: int, room: int) -> list[Text]:
 def _failure(failure: Failure, width: int, lines: int) -> list[Text]:
     """The replay command stands beside the rule where both fit, below the proof where they do not; it is never cut."""
     rule, replay = f"{MARKS['failed']} {one_line(failure.rule)}", one_line(failure.replay)
-    proof = textwrap.wrap(one_line(clip(failure.proof or failure.statement, CELL)), max(width - 2, 20), max_lines=lines, placeholder=" …")
+    text = one_line(clip(failure.proof or failure.statement, CELL))
+    proof = textwrap.wrap(text, max(width - 2, 20), max_lines=lines, placeholder=" …")
     body = [Text("  " + line, no_wrap=True, overflow="ignore") for line in proof]
     gap = width - len(rule) - len(replay)
     if gap >= 2:

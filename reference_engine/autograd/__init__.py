@@ -1,0 +1,201 @@
+"""torch.autograd: backward and grad."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import engine, errors
+from ..graph import edge_of
+from ..modes import enable_grad, inference_mode, no_grad, set_grad_enabled, set_multithreading_enabled, state
+from ..tensor import Tensor, wrap
+from .graph import GradientEdge
+
+
+def _tuple(x: Any) -> tuple:
+    return (x,) if isinstance(x, Tensor) or isinstance(x, GradientEdge) or x is None else tuple(x)
+
+
+def _seeds(roots: Sequence, gradients: Sequence) -> list[Tensor]:
+    """The gradient of each root: as given and checked, or 1 for a root with one real element."""
+    seeds = []
+    for i, (root, given) in enumerate(zip(roots, gradients)):
+        if isinstance(root, GradientEdge):
+            shape, kind = root.node.meta(root.output_nr)
+        else:
+            shape, kind = root._array.shape, root._array.dtype
+        if given is None:
+            if isinstance(root, Tensor) and not root.requires_grad:
+                seeds.append(None)
+                continue
+            if kind.kind == "c":
+                raise errors.NonScalarRoot(f"grad can be implicitly created only for real scalar outputs but got {root.dtype}")
+            if shape and any(n != 1 for n in shape):
+                raise errors.NonScalarRoot("grad can be implicitly created only for scalar outputs")
+            seeds.append(wrap(np.ones(shape, kind) if shape else np.array(1, kind)))
+            continue
+        if not isinstance(given, Tensor):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(given).__name__}")
+        if given._array.shape != shape:
+            raise errors.ShapeMismatch(
+                f"Mismatch in shape: grad_output[{i}] has a shape of {given.shape} and output[{i}] has a shape of "
+                f"torch.Size({list(shape)})."
+            )
+        if (given._array.dtype.kind == "c") != (kind.kind == "c"):
+            raise errors.ShapeMismatch(
+                "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in "
+                f"dtype: grad_output[{i}] has a dtype of {given.dtype} and output[{i}] has a dtype of "
+                f"{getattr(root, 'dtype', kind)}."
+            )
+        if given._array.dtype != kind:
+            from ..dtypes import OF_NUMPY
+
+            given = given.to(OF_NUMPY[kind])
+        seeds.append(given)
+    return seeds
+
+
+def _roots(tensors: Sequence) -> list:
+    edges = []
+    for i, t in enumerate(tensors):
+        if isinstance(t, GradientEdge):
+            edges.append((t.node, t.output_nr))
+            continue
+        if not t.requires_grad:
+            raise errors.NoGradRoot(f"element {i} of tensors does not require grad and does not have a grad_fn")
+        edges.append(edge_of(t))
+    return edges
+
+
+def backward(
+    tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+    grad_variables: Any = None, inputs: Any = None,
+) -> None:  # fmt: skip
+    """Accumulate into `.grad` of the leaves (or of `inputs` only) the gradients of the roots."""
+    if state.transforms:
+        raise errors.AutogradError(
+            "backward() called inside a functorch transform. This is not supported, please use functorch.grad or "
+            "functorch.vjp instead or call backward() outside of functorch transforms."
+        )
+    if grad_variables is not None:
+        warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=2)
+        grad_tensors = grad_variables
+    inputs = _backward_inputs(inputs)
+    roots = _tuple(tensors)
+    seeds = _seeds(roots, _pad(grad_tensors, len(roots)))
+    if create_graph and not inputs:
+        _warn_cycle()
+    edges = _roots(roots)
+    sinks = []
+    for x in inputs or ():
+        if isinstance(x, Tensor):
+            if not x.requires_grad:
+                raise errors.NoGradInput("One of the differentiated Tensors does not require grad")
+            if not x.is_leaf:
+                x.retain_grad()
+            sinks.append(edge_of(x))
+        else:
+            sinks.append((x.node, x.output_nr))
+    keep = create_graph if retain_graph is None else retain_graph
+    engine.run(edges, seeds, keep, create_graph, sinks, into_leaves=True)
+
+
+def _backward_inputs(inputs: Any) -> Any:
+    if inputs is None:
+        return None
+    if isinstance(inputs, Mapping):
+        if not isinstance(inputs, dict):
+            raise TypeError("`inputs` argument to `backward()` must be a dict, not another kind of Mapping")
+        inputs = tuple(inputs.values())
+    inputs = _tuple(inputs)
+    if not inputs:
+        raise errors.AutogradError("`inputs` argument to `backward()` cannot be empty.")
+    return inputs
+
+
+def _warn_cycle() -> None:
+    warnings.warn(
+        "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient "
+        "which can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you "
+        "have to use this function, make sure to reset the .grad fields of your parameters to None after use to break "
+        "the cycle and avoid the leak.",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
+def _pad(gradients: Any, n: int) -> tuple:
+    if gradients is None:
+        return (None,) * n
+    given = (gradients,) if isinstance(gradients, Tensor) else tuple(gradients)
+    if len(given) != n:
+        raise errors.AutogradError(f"got {n} tensors and {len(given)} gradients")
+    return given
+
+
+def grad(
+    outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+    only_inputs: bool = True, allow_unused: bool | None = None, is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> Any:  # fmt: skip
+    """The gradients of the outputs with respect to the inputs; no `.grad` is touched.
+
+    A tuple, or a dict for a dict of inputs. Raises UnusedInput unless allow_unused or materialize_grads.
+    """
+    if materialize_grads and allow_unused is False:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")  # noqa: E501
+    allow_unused = materialize_grads if allow_unused is None else allow_unused
+    keys = None
+    if isinstance(inputs, Mapping):
+        if not isinstance(inputs, dict):
+            raise TypeError("`inputs` argument to `grad()` must be a dict, not another kind of Mapping")
+        keys, inputs = tuple(inputs), tuple(inputs.values())
+    inputs, roots = _tuple(inputs), _tuple(outputs)
+    if not inputs:
+        raise errors.AutogradError("`inputs` argument to `grad()` cannot be empty.")
+    seeds = _seeds(roots, _pad(grad_outputs, len(roots)))
+    edges = _roots(roots)
+    sinks = []
+    for x in inputs:
+        if isinstance(x, GradientEdge):
+            sinks.append((x.node, x.output_nr))
+            continue
+        if not x.requires_grad:
+            raise errors.NoGradInput("One of the differentiated Tensors does not require grad")
+        sinks.append(edge_of(x))
+    keep = create_graph if retain_graph is None else retain_graph
+    found = engine.run(edges, seeds, keep, create_graph, sinks, into_leaves=False)
+    for i, (x, g) in enumerate(zip(inputs, found)):
+        if g is not None:
+            continue
+        if not allow_unused:
+            raise errors.UnusedInput(
+                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "
+                "allow_unused=True if this is the desired behavior."
+            )
+        if materialize_grads:
+            found[i] = _zeros(x, create_graph)
+    return dict(zip(keys, found)) if keys is not None else tuple(found)
+
+
+def _zeros(x: Any, requires_grad: bool) -> Tensor:
+    shape, kind = x.node.meta(x.output_nr) if isinstance(x, GradientEdge) else (x._array.shape, x._array.dtype)
+    zeros = wrap(np.zeros(shape, kind))
+    zeros._rg = requires_grad
+    return zeros
+
+
+from . import forward_ad, function, grad_mode, graph  # noqa: E402
+from .anomaly_mode import detect_anomaly, set_detect_anomaly  # noqa: E402
+from .function import Function  # noqa: E402
+from .grad_mode import _unsafe_preserve_version_counter  # noqa: E402
+from .variable import Variable  # noqa: E402
+
+__all__ = [
+    "Function", "Variable", "_unsafe_preserve_version_counter", "backward", "detect_anomaly", "enable_grad", "forward_ad",
+    "function", "grad", "grad_mode", "graph", "inference_mode", "no_grad", "set_detect_anomaly", "set_grad_enabled",
+    "set_multithreading_enabled",
+]  # fmt: skip

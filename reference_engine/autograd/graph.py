@@ -1,0 +1,55 @@
+"""torch.autograd.graph: nodes, gradient edges and saved-tensor hooks."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from typing import Any
+
+from .. import errors
+from ..graph import Node, edge_of
+from ..hooks import (
+    disable_saved_tensors_hooks,
+    register_multi_grad_hook,
+    save_on_cpu,
+    saved_tensors_hooks,
+)
+from ..tensor import Tensor
+
+GradientEdge = namedtuple("GradientEdge", "node output_nr ownership_token", defaults=(None,))
+
+
+def get_gradient_edge(tensor: Tensor) -> GradientEdge:
+    """Where the gradient of the tensor would flow: stands for it as a root or an input."""
+    if not tensor.requires_grad:
+        raise errors.NoGradInput(
+            "It is not possible to get the gradient edge for a Tensor that does not require gradients"
+        )
+    return GradientEdge(*edge_of(tensor))
+
+
+def increment_version(tensor: Any) -> None:
+    """Count a write that the engine did not see."""
+    for t in (tensor,) if isinstance(tensor, Tensor) else tensor:
+        t._storage.version = t._version + 1
+        t._storage.writer = "increment_version"
+
+
+class allow_mutation_on_saved_tensors:  # noqa: N801
+    """Within the context, saved tensors are cloned before they are written, so that no write disturbs a backward."""
+
+    def __enter__(self) -> Any:
+        self._hooks = saved_tensors_hooks(lambda t: t.detach().clone(), lambda t: t)
+        self._hooks.__enter__()
+        return self
+
+    def clear(self) -> None:
+        """Nothing is kept here."""
+
+    def __exit__(self, *exc: Any) -> None:
+        self._hooks.__exit__(*exc)
+
+
+__all__ = [
+    "GradientEdge", "Node", "allow_mutation_on_saved_tensors", "disable_saved_tensors_hooks", "get_gradient_edge",
+    "increment_version", "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks",
+]  # fmt: skip

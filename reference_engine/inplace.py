@@ -1,0 +1,218 @@
+"""In-place ops: who may write where, what the write does to versions, and how it enters the history.
+
+A write into a view changes the history of the base: the base's new node is a CopySlices, which runs the op's own node
+on the written window and lets the gradient of the rest pass (torch: functions/tensor.cpp).
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import errors, views
+from .graph import NO_EDGE, Node, edge_of, hooks_of
+from .modes import alert, state
+from .saved import SavedCopy, SavedResult
+from .storage import Storage, address, strided, strides
+from .tensor import Tensor, ndarray, wrap
+
+
+def check(t: Tensor) -> None:
+    """Raise if a recorded write into `t` is not allowed: a leaf that requires grad, a view of one, a frozen view."""
+    if t._view is not None:
+        views.refuse(t)
+        if t.requires_grad and t._view.base.is_leaf:
+            raise errors.ViewOfLeafInPlace(
+                "a view of a leaf Variable that requires grad is being used in an in-place operation."
+            )
+    if t.requires_grad and t.is_leaf:
+        raise errors.LeafInPlace("a leaf Variable that requires grad is being used in an in-place operation.")
+
+
+def check_memory(array: ndarray) -> None:
+    """Raise if several elements of a destination share one place."""
+    if 0 in array.strides and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please clone() the tensor before performing the operation."
+        )
+
+
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+
+
+def _check_result(name: str, target: ndarray, result: Any, casts: bool) -> None:
+    if result.shape != target.shape:
+        raise RuntimeError(
+            f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(result.shape)}"
+        )
+    if not casts and _RANK[result.dtype.kind] > _RANK[target.dtype.kind]:
+        from .dtypes import OF_NUMPY
+
+        raise RuntimeError(
+            f"result type {OF_NUMPY[result.dtype].long_name} can't be cast to the desired output type "
+            f"{OF_NUMPY[target.dtype].long_name}"
+        )
+
+
+def bump(t: Tensor, writer: str) -> None:
+    """Count a write."""
+    storage = t._storage
+    if storage.version is not None:
+        storage.version += 1
+        storage.writer = writer
+
+
+def write(row: Any, name: str, t: Tensor, others: Sequence, params: Sequence) -> Tensor:
+    """Run `row` and put the result into `t`; returns `t`. The value is computed before anything is changed."""
+    inputs = (t, *others)
+    target = t._array
+    values = [target]
+    needed = t._rg if t._view is None else t.requires_grad
+    for x in others:
+        if x.__class__ is Tensor:
+            values.append(x._array)
+            needed = needed or x._rg or x._view is not None and x.requires_grad
+        else:
+            values.append(row._value(x))
+            needed = needed or any(isinstance(y, Tensor) and y.requires_grad for y in (x if row.variadic else (x,)))
+    needed = needed and bool(row.formulas) and state.grad and target.dtype.kind in "fc"
+    storage = t._storage
+    if storage.version is None and not state.inference:
+        raise errors.InferenceTensorError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
+            "normal tensor before doing inplace update."
+        )
+    if needed:
+        check(t)
+    check_memory(target)
+    result = row._compute(values, params)
+    if type(result) is not ndarray:
+        result = np.asarray(result)
+    _check_result(name, target, result, row.promote is None)
+    if not needed:
+        target[...] = result
+        if storage.version is not None:
+            storage.version += 1
+            storage.writer = name
+        if alert.on and state.dual_level >= 0:
+            _tangent(row, t, inputs, values, params)
+        return t
+    edges = row.edges(inputs)[0]
+    entries: dict[str, Any] = {}
+    for saved, i, _, guard in row.plan:
+        if i == 0:
+            entries[saved] = SavedCopy(target.copy(order="K"), Storage(0), None if edges[0] is NO_EDGE else edges[0])
+        elif i is not None and inputs[i] is t and (guard is None or edges[guard] is not NO_EDGE):
+            # Saving t itself would tie t's new node to t: a cycle. Bytes and counter are enough to catch the write.
+            entries[saved] = SavedCopy(target, t._storage, None if edges[0] is NO_EDGE else edges[0])
+        elif i is None:
+            entries[saved] = None  # the result: saved after the write
+    node = row.make_node(inputs, values, params, edges, (t,), entries)
+    target[...] = result
+    bump(t, name)
+    _fill_results(row, node, t)
+    if alert.on and state.dual_level >= 0:
+        _tangent(row, t, inputs, values, params)
+    rebase(t, node)
+    return t
+
+
+def _fill_results(row: Any, node: Node, t: Tensor) -> None:
+    """Save the result after the write, at its new version."""
+    for k, (_, i, nr, _) in enumerate(row.plan):
+        if i is None:
+            entry, version = row._pack(SavedResult(t._array, t._storage, 0))
+            node.saved = (*node.saved[:k], entry, *node.saved[k + 1 :])
+            node.versions = (*node.versions[:k], version, *node.versions[k + 1 :])
+
+
+def _tangent(row: Any, t: Tensor, inputs: Sequence, values: list, params: Sequence) -> None:
+    from .autograd.forward_ad import propagate_in_place
+
+    propagate_in_place(row, t, inputs, values, params)
+
+
+def rebase(t: Tensor, node: Node) -> None:
+    """Make `node` the history of `t`; through a view, make it part of the base's history."""
+    info = t._view
+    if info is None:
+        _set_history(t, node)
+        return
+    views.refuse(t)
+    base = info.base
+    slices = CopySlices(base, t, node)
+    _set_history(base, slices)
+    t._rg = True
+    info.version = -1  # stale: the next access makes the grad_fn anew
+
+
+def _set_history(t: Tensor, node: Node) -> None:
+    """A new grad_fn: tensor hooks stay with the old one, retain_grad moves along."""
+    meta = t._meta
+    if meta is not None and meta.retains and t._edge is not None:
+        old, nr = t._edge
+        if old.hooks is not None:
+            old.hooks.retains.pop(nr, None)
+        hooks_of(node).retains[0] = weakref.ref(t)
+    t._rg, t._edge = True, (node, 0)
+    if t._view is not None:
+        t._view.version = t._storage.version
+
+
+class CopySlices(Node):
+    """The history of a base one of whose views was written: `inner` is the node of the write itself.
+
+    edges: the base's old history, then what `inner` needs besides the window.
+    """
+
+    __slots__ = ("inner", "base", "window", "replay")
+    title = "torch::autograd::CopySlices"
+
+    def __init__(self, base: Tensor, view: Tensor, inner: Node) -> None:
+        old = edge_of(base) if base.requires_grad else NO_EDGE
+        super().__init__((old, *inner.edges[1:]), base._array.shape, base._array.dtype)
+        self.inner: Node | None = inner
+        b, v = base._array, view._array
+        start = (address(v) - address(b)) // max(1, b.itemsize)
+        self.base, self.window = (b.shape, strides(b)), (v.shape, strides(v), start)
+        self.replay = view._view.replay
+
+    def _checked_inner(self) -> Node:
+        if self.inner is None:
+            raise errors.freed(self.name())
+        return self.inner
+
+    def _whole(self, dtype: Any) -> ndarray:
+        """A buffer laid out as the base's."""
+        shape, steps = self.base
+        return np.zeros(1 + sum((n - 1) * s for n, s in zip(shape, steps)) if 0 not in shape else 0, dtype)
+
+    def backward(self, ct: Any) -> tuple:
+        inner = self._checked_inner()
+        whole = self._whole(ct.dtype)
+        result = strided(whole, *self.base, 0)
+        result[...] = ct
+        part = strided(whole, *self.window) if self.replay is None else self.replay(wrap(result))._array
+        grads = inner.backward(part.copy())
+        part[...] = 0 if grads[0] is None else grads[0]
+        return (result, *grads[1:])
+
+    def differentiate(self, ct: Any) -> tuple:
+        inner = self._checked_inner()
+        result = wrap(strided(self._whole(ct._array.dtype), *self.base, 0))
+        result.copy_(ct)
+        part = result.as_strided(*self.window) if self.replay is None else self.replay(result)
+        grads = inner.differentiate(part.clone())
+        if grads[0] is None:
+            part.zero_()
+        else:
+            part.copy_(grads[0])
+        return (result, *grads[1:])
+
+    def release(self) -> None:
+        # Only let go of it: a second derivative may have made the inner node a node of its own right.
+        self.inner = None

@@ -1,0 +1,39 @@
+"""torch.nn.functional: its functions live in chapters of their own, named functional_*.py, and are gathered here."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+from ..ops import pool as _pool
+from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from ..ops.pad import pad
+from . import functional_activation
+
+
+def _gather(*chapters: ModuleType) -> None:
+    """Take over what each chapter defines itself."""
+    for chapter in chapters:
+        for name, value in vars(chapter).items():
+            if not name.startswith("_") and getattr(value, "__module__", None) == chapter.__name__:
+                globals()[name] = value
+
+
+_gather(functional_activation)
+globals().update(_pool.FACES)
+
+# What torch has at its top level too.
+ALSO_TORCH = (
+    "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d celu celu_ selu selu_ relu_ rrelu rrelu_ prelu "
+    "hardshrink threshold threshold_ avg_pool1d max_pool1d max_pool2d max_pool3d max_pool1d_with_indices adaptive_avg_pool1d"
+).split()
+
+
+def _publish() -> None:
+    package = sys.modules[__name__.rpartition(".nn.")[0]]
+    for name in ALSO_TORCH:
+        setattr(package, name, globals()[name])
+
+
+_publish()
+_ = (pad, conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d)

@@ -1,0 +1,259 @@
+"""Copies, casts and fills: clone, to, contiguous, copy_, fill_, zero_."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes, errors
+from ..inplace import bump, check, check_memory, rebase, write
+from ..modes import alert, state
+from ..storage import flat
+from ..tensor import Tensor, wrap
+from .faces import face, function, method
+from .table import ROWS, arrays, op, tensors
+
+CLONE = ROWS["clone_"].call
+arrays.clone = lambda x: x
+tensors.clone = CLONE
+
+
+def _conj(x: Any) -> Any:
+    if x.__class__ is not Tensor and not isinstance(x, Tensor):
+        return x.conjugate()
+    return x if x._array.dtype.kind != "c" else ROWS["conj_physical"].call(x)
+
+
+tensors.conj = _conj
+tensors.real = lambda x: x if x._array.dtype.kind != "c" else ROWS["real_part"].call(x)
+arrays.real = np.real
+op("conj_physical", np.conj, self=lambda F, ct: F.conj(ct), jvp="linear")
+op("real_part", lambda x: x.real.copy(), face=False, node="RealBackward0", casts=True,
+   self=lambda F, ct, self_dtype: F.to_numpy_dtype(ct, self_dtype))  # fmt: skip
+
+
+@face()
+def clone(self: Tensor, *, memory_format: Any = None) -> Tensor:
+    """A copy that the gradient flows through."""
+    return CLONE(self)
+
+
+face("positive")(lambda self: self)
+face("resolve_conj")(lambda self: self)
+face("resolve_neg")(lambda self: self)
+
+
+def _to_copy(x: Any, dtype: Any) -> Any:
+    if x.dtype.kind == "c" and dtype.np.kind != "c":
+        if dtype.np.kind != "b":
+            warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=4)
+            x = x.real
+    return x.astype(dtype.np)
+
+
+arrays.to_numpy_dtype = lambda ct, d: (ct.real if ct.dtype.kind == "c" and d.kind != "c" else ct).astype(d)
+
+
+def _to_numpy_dtype(ct: Tensor, d: Any) -> Tensor:
+    return ct if ct._array.dtype == d else ROWS["to_copy"].call(ct, dtypes.OF_NUMPY[d])
+
+
+tensors.to_numpy_dtype = _to_numpy_dtype
+op("to_copy", _to_copy, params="dtype", face=False, casts=True, jvp="linear",
+   self=lambda F, ct, self_dtype: F.to_numpy_dtype(ct, self_dtype))  # fmt: skip
+
+
+@method("to")
+def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, **_: Any) -> Tensor:
+    """The tensor in another dtype; itself if nothing changes."""
+    for a in args:
+        if isinstance(a, Tensor):
+            dtype = a.dtype
+        elif isinstance(a, dtypes.dtype):
+            dtype = a
+        elif isinstance(a, bool):
+            copy = copy or (a and a is args[-1])
+    if dtype is None or self._array.dtype == dtype.np:
+        return CLONE(self) if copy else self
+    return ROWS["to_copy"].call(self, dtype)
+
+
+for _name in ("half", "float", "double", "cfloat", "cdouble", "int", "long", "short", "bool"):
+    _d = getattr(dtypes, _name)
+    setattr(Tensor, _name, lambda self, _d=_d: to(self, _d))
+Tensor.byte = lambda self: to(self, dtypes.uint8)
+Tensor.char = lambda self: to(self, dtypes.int8)
+for _name in ("cpu", "pin_memory", "cuda"):
+    setattr(Tensor, _name, lambda self, *a, **k: self)
+
+
+@method("type")
+def type_(self: Tensor, dtype: Any = None) -> Any:
+    """The tensor's type as a string, or the tensor in another dtype."""
+    if dtype is None:
+        return f"torch.{self.dtype.long_name}Tensor"
+    if isinstance(dtype, str):
+        name = dtype.rpartition(".")[2].removesuffix("Tensor")
+        dtype = next(d for d in dtypes.ALL if d.long_name == name)
+    return to(self, dtype)
+
+
+@method("type_as")
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """to(other.dtype)"""
+    return to(self, other.dtype)
+
+
+@method("contiguous")
+def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
+    """Itself if its elements lie in order, else a copy."""
+    return self if self._array.flags.c_contiguous else ROWS["contiguous_copy"].call(self)
+
+
+op("contiguous_copy", lambda x: x.copy(order="C"), face=False, node="CloneBackward0", self=lambda F, ct: ct, jvp="linear")
+
+# ---- overwriting ------------------------------------------------------------------------------------------------------
+
+op("copy_row", lambda x, src: np.broadcast_to(_discard(x, src), x.shape).astype(x.dtype), "self !src", face=False,
+   node="CopyBackwards", self=lambda F, ct: F.zeros_like(ct), src=lambda F, ct: ct, inplace=True)  # fmt: skip
+ROWS["copy_row"].node.title = "torch::autograd::CopyBackwards"
+
+
+def _discard(x: Any, src: Any) -> Any:
+    if src.dtype.kind == "c" and x.dtype.kind != "c":
+        warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=4)
+        return src.real
+    return src
+
+
+@method("copy_")
+def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
+    """Overwrite with the values of another tensor, broadcast and cast."""
+    if not isinstance(src, Tensor):
+        raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
+    if self is src:
+        return self
+    try:
+        np.broadcast_to(src._array, self._array.shape)
+    except ValueError:
+        raise RuntimeError(
+            f"The size of tensor a ({list(self.shape)}) must match the size of tensor b ({list(src.shape)}): output with "
+            f"shape {list(self.shape)} doesn't match the broadcast shape"
+        ) from None
+    return write(ROWS["copy_row"], "copy_", self, (src,), ())
+
+
+op("fill_scalar", lambda x, value: np.full_like(x, value), "self", "value", face=False, node="FillBackward2",
+   self=lambda F, ct: F.zeros_like(ct), inplace=True)  # fmt: skip
+op("fill_tensor", lambda x, value: np.full_like(x, value), "self !value", face=False, node="FillBackward3",
+   self=lambda F, ct: F.zeros_like(ct), value=lambda F, ct: F.sum_all(ct), inplace=True)  # fmt: skip
+op("zero", np.zeros_like, face=False, inplace="zero_", self=lambda F, ct: F.zeros_like(ct))
+
+
+@method("fill_")
+def fill_(self: Tensor, value: Any) -> Tensor:
+    """Overwrite with one value."""
+    if isinstance(value, Tensor):
+        if value._array.ndim:
+            raise RuntimeError(
+                f"fill_ only supports 0-dimension value tensor but got tensor with {value._array.ndim} dimensions."
+            )
+        return write(ROWS["fill_tensor"], "fill_", self, (value,), ())
+    return write(ROWS["fill_scalar"], "fill_", self, (), (value,))
+
+
+function("zero_")(Tensor.zero_)
+function("fill_")(fill_)
+
+
+@method("fill_diagonal_")
+def fill_diagonal_(self: Tensor, value: Any, wrap: bool = False) -> Tensor:
+    """Overwrite the diagonal."""
+    self.diagonal().fill_(value)
+    return self
+
+
+# ---- other memory ---
+
+
+@method("set_")
+def set_(self: Tensor, source: Any = None) -> Tensor:
+    """Look at the source's memory instead; counts as an in-place write."""
+    self._array = np.empty(0, self._array.dtype) if source is None else source._array
+    self._storage.version += 1
+    self._storage.writer = "set_"
+    return self
+
+
+@method("resize_")
+def resize_(self: Tensor, *shape: Any) -> Tensor:
+    """Change the shape in place, keeping the elements in order; refused where gradients are involved."""
+    if self.requires_grad:
+        raise errors.AutogradError("cannot resize variables that require grad")
+    shape = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+    fresh = np.zeros(shape, self._array.dtype)
+    n = min(fresh.size, self._array.size)
+    fresh.reshape(-1)[:n] = flat(self._array)[:n]
+    self._array = fresh
+    self._storage.version += 1
+    return self
+
+
+@method("resize_as_")
+def resize_as_(self: Tensor, other: Tensor) -> Tensor:
+    """resize_ to the shape of another tensor."""
+    return resize_(self, other.shape)
+
+
+# ---- in-place changes of shape ----------------------------------------------------------------------------------------
+
+
+def _reshaping(name: str, row_name: str, node: str, arrange: Any = lambda *a: a) -> None:
+    """name_: look at the same memory under another shape, in place. Counts as a write although no value changes."""
+    row = ROWS[row_name]
+    cls = type(node, (row.node,), {"__slots__": ()})
+
+    def call(self: Tensor, *args: Any) -> Tensor:
+        params = arrange(*args)
+        needed = state.grad and self.requires_grad
+        if needed:
+            check(self)
+        old = self._array
+        fresh = row.kernel(old, *params)
+        made = None
+        if needed and self._view is None:
+            edges = row.edges((self,))[0]
+            made = row.make_node((self,), [old], params, edges, [wrap(fresh)])
+            made.__class__ = cls
+        self._array = fresh
+        bump(self, name + "_")
+        if made is not None:
+            rebase(self, made)
+        return self
+
+    call.__name__ = name + "_"
+    method(name + "_")(call)
+
+
+def _squeeze_arguments(*dims: Any) -> tuple:
+    return (tuple(dims[0]) if dims and isinstance(dims[0], (tuple, list)) else dims,)
+
+
+_reshaping("t", "t", "TBackward1")
+_reshaping("unsqueeze", "unsqueeze", "UnsqueezeBackward1")
+for _name in ("transpose", "swapaxes", "swapdims"):
+    _reshaping(_name, "transpose", "TransposeBackward1")
+_reshaping("as_strided", "as_strided", "AsStridedBackward1", lambda size, stride, o=None: (tuple(size), tuple(stride), o))
+_reshaping("_squeeze_all", "squeeze_all", "SqueezeBackward3")
+_reshaping("_squeeze_dims", "squeeze", "SqueezeBackward4", _squeeze_arguments)
+
+
+@method("squeeze_")
+def squeeze_(self: Tensor, *dim: Any) -> Tensor:
+    """squeeze in place"""
+    return self._squeeze_dims_(*dim) if dim else self._squeeze_all_()
+
+
+_ = (alert, check_memory)

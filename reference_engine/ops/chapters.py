@@ -1,0 +1,19 @@
+"""Which chapters the table has, in the order they are loaded. A new chapter is one more name here."""
+
+from __future__ import annotations
+
+import importlib
+
+NAMES: tuple[str, ...] = (
+    "pad",
+    "special",
+    "nn_activation",
+    "conv",
+    "pool",
+)
+
+
+def load() -> None:
+    """Import all further chapters."""
+    for name in NAMES:
+        importlib.import_module(f"{__package__}.{name}")

@@ -1,0 +1,244 @@
+"""Making tensors: from data, filled, random."""
+
+from __future__ import annotations
+
+import builtins
+import warnings
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..storage import Storage
+from ..tensor import Tensor, alias, new, wrap
+from .faces import function, method
+from .shape import sizes
+from .table import arrays, tensors
+
+
+def _finish(array: Any, requires_grad: bool = False) -> Tensor:
+    t = wrap(array)
+    if requires_grad:
+        t.requires_grad = True
+    return t
+
+
+def _np(dtype: Any) -> Any:
+    return (dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)).np
+
+
+def _plain(data: Any) -> Any:
+    """Nested lists with the tensors in them read out."""
+    if isinstance(data, Tensor):
+        return data._array
+    if isinstance(data, (list, tuple)):
+        return [_plain(d) for d in data]
+    return data
+
+
+def array_of(data: Any, dtype: Any = None) -> np.ndarray:
+    """A fresh array from a number, nested lists, an array or a tensor; Python floats get the default dtype."""
+    kind = data.__class__
+    if dtype is not None:
+        return np.array(_plain(data), dtypes.as_dtype(dtype).np)
+    if kind is builtins.float:
+        return np.array(data, dtypes.get_default_dtype().np)
+    if isinstance(data, (np.ndarray, np.generic)):
+        return np.array(data)
+    if isinstance(data, Tensor):
+        return data._array.copy()
+    found = np.array(_plain(data))
+    if found.dtype == np.float64 and not _has_float64(data):
+        return found.astype(dtypes.get_default_dtype().np)
+    if found.dtype == np.complex128 and not _has_float64(data):
+        return found.astype(dtypes.get_default_dtype().to_complex().np)
+    if found.dtype.kind == "O":
+        raise ValueError("could not determine the shape of the data: expected a rectangular nest of numbers")
+    return found
+
+
+def _has_float64(data: Any) -> bool:
+    """Whether the dtype of the first element that is not a plain number decides."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return isinstance(data, (Tensor, np.ndarray, np.generic)) and data.dtype not in (int,) and not isinstance(data, float)
+
+
+@function()
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
+    """A leaf that holds a copy of the data."""
+    if isinstance(data, Tensor):
+        warnings.warn(
+            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+            "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
+            UserWarning,
+            stacklevel=2,
+        )
+    return _on(device, _finish(array_of(data, dtype), requires_grad))
+
+
+class MetaTensor(Tensor):
+    """A tensor that claims to live on another device; it has no use but to be refused."""
+
+    is_meta = True
+    device = dtypes.device("meta")
+
+
+def _on(device: Any, t: Tensor) -> Tensor:
+    if device is None or dtypes.device(device).type == "cpu":
+        return t
+    return alias(t._array, t._storage, MetaTensor)
+
+
+@function("as_tensor", "asarray")
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """The tensor itself, or a tensor that shares an array's memory, or a copy of other data."""
+    if isinstance(data, Tensor):
+        return data if dtype is None else data.to(dtype)
+    if isinstance(data, np.ndarray) and (dtype is None or data.dtype == dtypes.as_dtype(dtype).np):
+        return wrap(data)
+    return _finish(array_of(data, dtype))
+
+
+@function()
+def from_numpy(array: np.ndarray) -> Tensor:
+    """A tensor on the array's own memory."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
+    return wrap(array)
+
+
+@function()
+def from_dlpack(x: Any) -> Tensor:
+    """A tensor on memory that another library exports."""
+    return wrap(x._array.view()) if isinstance(x, Tensor) else wrap(np.from_dlpack(x))
+
+
+@function()
+def scalar_tensor(value: Any, *, dtype: Any = None, **_: Any) -> Tensor:
+    """A 0-dim tensor."""
+    return wrap(np.array(value, _np(dtype)))
+
+
+def _filled(name: str, make: Any) -> None:
+    def call(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, size_: Any = None,
+             out: Any = None, layout: Any = None, pin_memory: Any = False, memory_format: Any = None, **kw: Any) -> Tensor:  # fmt: skip
+        shape = sizes(kw["size"] if "size" in kw else size)
+        return _on(device, _finish(make(shape, _np(dtype)), requires_grad))
+
+    def like(x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None,
+             **_: Any) -> Tensor:  # fmt: skip
+        source = x._array
+        fresh = np.empty_like(source, dtype=None if dtype is None else dtypes.as_dtype(dtype).np)
+        fresh[...] = make(source.shape, fresh.dtype)
+        return _on(device, _finish(fresh, requires_grad))
+
+    def fresh(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **kw: Any) -> Tensor:
+        kind = self._array.dtype if dtype is None else dtypes.as_dtype(dtype).np
+        return _finish(make(sizes(kw["size"] if "size" in kw else size), kind), requires_grad)
+
+    call.__name__, like.__name__, fresh.__name__ = name, name + "_like", "new_" + name
+    function(name)(call)
+    function(name + "_like")(like)
+    method("new_" + name)(fresh)
+
+
+_filled("zeros", np.zeros)
+_filled("ones", np.ones)
+# Uninitialised memory would make runs differ; zeros are as good an accident as any.
+_filled("empty", np.zeros)
+
+
+@function()
+def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
+    """A shape filled with one value."""
+    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    kind = dtypes.of_number(value).np if dtype is None else dtypes.as_dtype(dtype).np
+    return _on(device, _finish(np.full(sizes((size,)), value, kind), requires_grad))
+
+
+@function()
+def full_like(x: Tensor, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
+    """The shape of another tensor filled with one value."""
+    fresh = np.empty_like(x._array, dtype=None if dtype is None else dtypes.as_dtype(dtype).np)
+    fresh[...] = fill_value._array if isinstance(fill_value, Tensor) else fill_value
+    return _finish(fresh, requires_grad)
+
+
+arrays.full_like = lambda x, value: np.full(np.shape(x), value, x.dtype)
+tensors.full_like = full_like
+
+
+@method("new_full")
+def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
+    """A shape filled with one value, in this tensor's dtype."""
+    return _finish(np.full(sizes((size,)), fill_value, self._array.dtype if dtype is None else dtype.np), requires_grad)
+
+
+@method("new_tensor")
+def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
+    """A leaf from data, in this tensor's dtype."""
+    return _finish(array_of(data, dtype or self.dtype), requires_grad)
+
+
+@function()
+def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+           **_: Any) -> Tensor:  # fmt: skip
+    """Numbers from start (0) up to end in steps."""
+    if end is None:
+        start, end = 0, start
+    whole = all(isinstance(v, (int, np.integer)) for v in (start, end, step))
+    kind = dtypes.as_dtype(dtype).np if dtype is not None else np.int64 if whole else _np(None)
+    n = builtins.max(0, int(np.ceil((end - start) / step)))
+    return _finish((start + np.arange(n) * step).astype(kind), requires_grad)
+
+
+@function()
+def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
+    """Evenly spaced numbers, both ends included."""
+    return _finish(np.linspace(float(start), float(end), steps).astype(_np(dtype)), requires_grad)
+
+
+@function()
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, **_: Any) -> Tensor:
+    """Powers of the base, evenly spaced in the exponent."""
+    return _finish((base ** np.linspace(float(start), float(end), steps)).astype(_np(dtype)))
+
+
+@function()
+def eye(n: int, m: int | None = None, *, dtype: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
+    """The identity matrix."""
+    return _finish(np.eye(n, m, dtype=_np(dtype)), requires_grad)
+
+
+@function()
+def tril_indices(row: int, col: int, offset: int = 0, **_: Any) -> Tensor:
+    """Where the lower triangle is."""
+    return wrap(np.stack(np.tril_indices(row, offset, col)))
+
+
+@function()
+def triu_indices(row: int, col: int, offset: int = 0, **_: Any) -> Tensor:
+    """Where the upper triangle is."""
+    return wrap(np.stack(np.triu_indices(row, offset, col)))
+
+
+def legacy_tensor(cls: type, *args: Any, **_: Any) -> Tensor:
+    """`torch.Tensor(2, 3)`, `torch.Tensor([1, 2])`: the old constructor."""
+    if len(args) == 1 and not isinstance(args[0], int):
+        data = args[0]
+        if isinstance(data, Tensor):
+            return alias(data._array, data._storage, cls)
+        array = np.array(_plain(data), dtypes.get_default_dtype().np)
+    else:
+        array = np.zeros(args or (0,), dtypes.get_default_dtype().np)
+    return alias(array, Storage(0), cls)
+
+
+def from_number(value: Any) -> Tensor:
+    """A 0-dim constant standing for a Python number."""
+    return wrap(np.array(value, dtypes.of_number(value).np))
+
+
+Tensor._from_number = staticmethod(from_number)
+_ = new

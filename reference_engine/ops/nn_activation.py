@@ -1,0 +1,129 @@
+"""The activation functions that torch.nn.functional adds to those of the activation chapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .activation import _elu, _elu_result_vjp, _elu_vjp, _softplus
+from .binary import not_implemented
+from .pointwise import _sigmoid
+from .shape import axis
+from .table import op
+
+
+def _piecewise(name: str, kernel: Callable, stays: Callable, params: str, factor: float = 1.0, *, twice: bool = True,
+               **options: Any) -> None:  # fmt: skip
+    """A row of straight pieces: the gradient is `factor` times ct where `stays`, else zero; its own slope is zero.
+
+    twice=False: torch has no derivative of the gradient.
+    """
+    words = ", ".join(p.partition("=")[0] for p in params.split())
+
+    def backward(ct: Any, x: Any, *args: Any) -> Any:
+        return np.where(stays(x, *args), ct * ct.dtype.type(factor) if factor != 1 else ct, ct.dtype.type(0))
+
+    scope = f"lambda F, ct, self, {words}: F.{name}_backward(ct, self, {words})"
+    again = {"ct_": eval(scope), "self": lambda F, ct: F.zeros_like(ct)}  # noqa: S307 - our own text
+    if not twice:
+        again = dict.fromkeys(again, not_implemented(name + "_backward"))
+    op(name + "_backward", backward, "ct_ self", params, face=False, **again)
+    op(name, kernel, params=params, jvp="elementwise", self=eval(scope), **options)  # noqa: S307
+
+
+def _outside(x: Any, lambd: float) -> Any:
+    return ~((x >= -lambd) & (x <= lambd))
+
+
+_piecewise("hardshrink", lambda x, lambd: np.where(_outside(x, lambd), x, x.dtype.type(0)), _outside, "lambd=0.5")
+_piecewise("softshrink", lambda x, lambd: np.where(x > lambd, x - lambd, np.where(x < -lambd, x + lambd, x * 0)), _outside,
+           "lambd=0.5", face=False)  # fmt: skip
+_piecewise("hardsigmoid", lambda x: np.clip(x + 3, 0, 6) / 6, lambda x: (x > -3) & (x < 3), "", 1 / 6, twice=False,
+           face=False, inplace=True)  # fmt: skip
+
+
+def _threshold(x: Any, threshold: float, value: float) -> Any:
+    return np.where(x <= threshold, x.dtype.type(value), x)
+
+
+for _name, _node, _where in (("threshold", "ThresholdBackward0", "function"), ("threshold_in_place", "ThresholdBackward1", False)):
+    op(_name, _threshold, params="threshold value", face=_where, node=_node, jvp="elementwise",
+       inplace="threshold_" if _where is False else False,
+       self=lambda F, ct, self, threshold: F.threshold_backward(ct, self, threshold))  # fmt: skip
+
+
+def _hardswish_vjp(F: Any, ct: Any, self: Any) -> Any:
+    middle = F.mul(ct, F.add(F.div(self, 3), 0.5))
+    return F.where(F.le(self, -3), 0.0, F.where(F.lt(self, 3), middle, ct))
+
+
+op("hardswish", lambda x: x * np.clip(x + 3, 0, 6) / 6, face=False, inplace=True, jvp="elementwise", self=_hardswish_vjp)
+
+
+def _mish_vjp(F: Any, ct: Any, self: Any) -> Any:
+    t, s = F.tanh(F.softplus(self, 1.0, 20.0)), F.sigmoid(self)
+    return F.mul(ct, F.add(t, F.mul(F.mul(self, s), F.rsub(F.mul(t, t), 1))))
+
+
+op("mish", lambda x: x * np.tanh(_softplus(x, 1.0, 20.0)), face=False, inplace=True, jvp="elementwise", self=_mish_vjp)
+op("log_sigmoid", lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))), face=False, jvp="elementwise",
+   self=lambda F, ct, self: F.mul(ct, F.sigmoid(F.neg(self))))  # fmt: skip
+
+
+def _celu(x: Any, alpha: float) -> Any:
+    return _elu(x, alpha, 1.0, 1.0 / alpha)
+
+
+op("celu", _celu, params="alpha=1.0", face="function", jvp="elementwise",
+   self=lambda F, ct, self, alpha: _elu_vjp(F, ct, self, alpha, 1.0, 1.0 / alpha))  # fmt: skip
+op("celu_saving_result", _celu, params="alpha=1.0", face=False, node="CeluBackward1", inplace="celu_",
+   self=lambda F, ct, result, alpha: _elu_result_vjp(F, ct, result, alpha, 1.0, 1.0 / alpha))  # fmt: skip
+
+
+def _halves(F: Any, x: Any, dim: int) -> tuple[Any, Any]:
+    d = axis(dim, len(x.shape))
+    n = x.shape[d] // 2
+    return F.slice(x, d, 0, n, 1), F.slice(x, d, n, 2 * n, 1)
+
+
+def _glu(x: Any, dim: int) -> Any:
+    if not x.ndim:
+        raise RuntimeError("glu does not support 0-dimensional tensors")
+    d = axis(dim, x.ndim)
+    if x.shape[d] % 2:
+        raise RuntimeError(f"Halving dimension must be even, but dimension {d} is size {x.shape[d]}")
+    a, b = np.split(x, 2, d)
+    return a * _sigmoid(b)
+
+
+def _glu_vjp(F: Any, ct: Any, self: Any, dim: int) -> Any:
+    a, b = _halves(F, self, dim)
+    s = F.sigmoid(b)
+    return F.cat([F.mul(ct, s), F.mul(F.mul(ct, a), F.mul(s, F.rsub(s, 1)))], axis(dim, len(self.shape)))
+
+
+op("glu", _glu, params="dim=-1", face=False, self=_glu_vjp)
+
+# The slope and the gradient of the slope; torch gives the weight already shaped like the input's channels.
+op("prelu_kernel", lambda x, w: np.where(x > 0, x, w * x), "self weight", face=False,
+   self=lambda F, ct, self, weight: F.where(F.gt(self, 0), ct, F.mul(ct, weight)),
+   weight=lambda F, ct, self, weight: F.where(F.gt(self, 0), 0.0, F.mul(ct, self)))  # fmt: skip
+
+
+def _rrelu(x: Any, noise: Any, lower: float, upper: float, training: bool) -> Any:
+    return x * noise if training else np.where(x > 0, x, x * ((lower + upper) / 2))
+
+
+def _rrelu_vjp(F: Any, ct: Any, x: Any, noise: Any, lower: float, upper: float, training: bool) -> Any:
+    if training and upper - lower > 1e-6:
+        return F.mul(ct, noise)
+    return F.leaky_relu_backward(ct, x, (lower + upper) / 2)
+
+
+op("rrelu_with_noise", _rrelu, "self !noise", "lower upper training", face=False,
+   self=lambda F, ct, self, noise, lower, upper, training: _rrelu_vjp(F, ct, self, noise, lower, upper, training))  # fmt: skip
+op("rrelu_saving_result", _rrelu, "self !noise", "lower upper training", face=False, node="RreluWithNoiseBackward1",
+   inplace="rrelu_with_noise_",
+   self=lambda F, ct, result, noise, lower, upper, training: _rrelu_vjp(F, ct, result, noise, lower, upper, training))  # fmt: skip

@@ -1,0 +1,100 @@
+"""Storage: the version counter that all aliases of one buffer share, and where that buffer lies.
+
+A tensor's `_array` is a NumPy view of some owner array. The Storage says which tensors belong together: a view and a
+detached alias carry the very Storage of their base, so a write through any of them is seen by all. `Tensor.data` makes
+a second Storage on the same bytes: that is why writes through it escape the version check (torch: variable_data).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class Storage:
+    """The version of a family of aliases: raised by every in-place op, compared when a saved tensor is unpacked.
+
+    `version` is None for inference tensors, which have no counter. `writer` is the name of the last in-place op (unset
+    until the first): an error message can then say what changed the value.
+    """
+
+    __slots__ = ("version", "writer")
+
+    def __init__(self, version: int | None = 0) -> None:
+        self.version = version
+
+
+def owner(array: np.ndarray) -> np.ndarray:
+    """The array that owns the memory which `array` looks into."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def address(array: np.ndarray) -> int:
+    """The address of the first element."""
+    return array.__array_interface__["data"][0]
+
+
+def flat(array: np.ndarray) -> np.ndarray:
+    """The whole buffer behind `array` as one dimension of its dtype, in memory order."""
+    whole = owner(array)
+    if not whole.flags.c_contiguous:
+        whole = whole.transpose(sorted(range(whole.ndim), key=lambda d: -whole.strides[d]))
+    return np.ndarray((whole.nbytes // array.itemsize,), array.dtype, whole)
+
+
+def offset(array: np.ndarray) -> int:
+    """Where `array` starts in its buffer, in elements."""
+    return (address(array) - address(owner(array))) // max(1, array.itemsize)
+
+
+def strides(array: np.ndarray) -> tuple[int, ...]:
+    """Strides in elements, as torch counts them."""
+    size = array.itemsize
+    return tuple(s // size for s in array.strides)
+
+
+def strided(whole: np.ndarray, shape: tuple[int, ...], steps: tuple[int, ...], start: int) -> np.ndarray:
+    """A view of the flat buffer `whole` with the given geometry (in elements).
+
+    Raises RuntimeError when the geometry reaches beyond the buffer.
+    """
+    size = whole.itemsize
+    try:
+        return np.ndarray(shape, whole.dtype, whole, start * size, tuple(s * size for s in steps))
+    except (ValueError, TypeError) as error:
+        if 0 in shape:
+            return np.ndarray(shape, whole.dtype)
+        raise RuntimeError(
+            f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {start}, and itemsize {size} "
+            f"are out of bounds for storage of size {whole.nbytes}"
+        ) from error
+
+
+class UntypedStorage:
+    """What `Tensor.untyped_storage()` returns: the bytes, outside the version counter's sight."""
+
+    __slots__ = ("_array",)
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array
+
+    def data_ptr(self) -> int:
+        """The address of the first byte."""
+        return address(owner(self._array))
+
+    def nbytes(self) -> int:
+        """How many bytes there are."""
+        return owner(self._array).nbytes
+
+    size = nbytes
+
+    def __len__(self) -> int:
+        return self.nbytes()
+
+    def fill_(self, value: Any) -> UntypedStorage:
+        """Set every byte; no version counter notices."""
+        flat(self._array).view(np.uint8)[...] = value
+        return self

@@ -1,0 +1,409 @@
+"""Tensor: an array, the storage it shares with its aliases, and its place in the graph.
+
+    _array     a NumPy array; views are NumPy views of the base's memory
+    _storage   the Storage (version counter) of its family of aliases
+    _rg        requires_grad as set on this very tensor (a view also asks its base: views.requires_grad)
+    _edge      (node, output_nr) of the op that made it, or None
+    _view      ViewInfo, or None
+    _meta      Meta, made on demand: .grad, hooks, the sink of a leaf
+
+Methods that are ops are put on the class by the op tables (ops/); here is what is no op.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+import weakref
+from typing import Any
+
+import numpy as np
+
+from . import errors
+from .dtypes import CPU, OF_NUMPY, Size
+from .hooks import HookDict, RemovableHandle
+from .modes import alert, state
+from .storage import Storage, UntypedStorage, address, offset, strides
+
+new = object.__new__
+ndarray = np.ndarray
+
+
+class Meta:
+    """The rarely needed part of a tensor."""
+
+    __slots__ = ("grad", "sink", "hooks", "post_hooks", "retains", "grad_dtype", "tangents")
+
+    def __init__(self) -> None:
+        self.grad: Any = None
+        self.sink: Any = None  # weak reference to the AccumulateGrad of a leaf
+        self.hooks: Any = None  # tensor hooks of a leaf; those of other tensors live on the node
+        self.post_hooks: Any = None
+        self.retains = False
+        self.grad_dtype: Any = None
+        self.tangents: Any = None  # forward mode: dual level -> tangent
+
+
+class Tensor:
+    """An n-dimensional array that can be differentiated."""
+
+    __slots__ = ("_array", "_storage", "_rg", "_edge", "_view", "_meta", "__weakref__", "__dict__")
+    __array_priority__ = 1000
+    layout = "torch.strided"
+    is_sparse = is_cuda = is_quantized = is_meta = is_mkldnn = is_nested = is_xla = False
+    names = None
+    device = CPU
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        from .ops.create import legacy_tensor
+
+        return legacy_tensor(cls, *args, **kwargs)
+
+    @staticmethod
+    def _make_subclass(cls: type, data: Any, require_grad: bool = False) -> Any:
+        """An instance of a subclass that shares data's memory and version counter, as a leaf."""
+        t = alias(data._array, data._storage, cls)
+        if require_grad:
+            t.requires_grad = True
+        return t
+
+    # ---- the graph ------------------------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._rg if self._view is None else self._rg or self._view.base._rg
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if self._current_edge() is not None:
+            text = "you can only change requires_grad flags of leaf variables."
+            if not value:
+                text += (
+                    " If you want to use a computed variable in a subgraph that doesn't require differentiation use "
+                    "var_no_grad = var.detach()."
+                )
+            raise errors.NonLeafFlag(text)
+        if value and self._array.dtype.kind not in "fc":
+            raise errors.AutogradError("only Tensors of floating point and complex dtype can require gradients")
+        if value and self._storage.version is None and not state.inference:
+            raise errors.InferenceTensorError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
+            )
+        self._rg = bool(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set the flag; on a non-leaf, True is accepted and changes nothing."""
+        if requires_grad and self._rg and self._edge is not None:
+            return self
+        self.requires_grad = requires_grad
+        return self
+
+    def _current_edge(self) -> Any:
+        view = self._view
+        if view is not None and view.version != self._storage.version:
+            views.regenerate(self)
+        return self._edge
+
+    @property
+    def grad_fn(self) -> Any:
+        edge = self._current_edge()
+        return None if edge is None else edge[0]
+
+    @property
+    def output_nr(self) -> int:
+        return 0 if self._edge is None else self._edge[1]
+
+    @property
+    def is_leaf(self) -> bool:
+        return self._current_edge() is None
+
+    @property
+    def grad(self) -> Any:
+        meta = self._meta
+        got = None if meta is None else meta.grad
+        if got is None and self._edge is not None and not self.retains_grad:
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
+                "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
+                "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by "
+                "mistake, make sure you access the leaf Tensor instead.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return got
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            self._check_grad(value)
+        if self._meta is None:
+            self._meta = Meta()
+        self._meta.grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        if self._meta is not None:
+            self._meta.grad = None
+
+    def _check_grad(self, value: Any) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+        if value is self:
+            raise errors.AutogradError("can't assign Variable as its own grad")
+        wanted = self.grad_dtype
+        if wanted is not None and value.dtype is not wanted:
+            raise errors.AutogradError(
+                f"attempting to assign a gradient with dtype '{value.dtype}' to a tensor with grad_dtype '{wanted}'. "
+                "The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype)."
+            )
+        if value.device != self.device:
+            raise errors.AutogradError(
+                f"attempting to assign a gradient with device type '{value.device}' to a tensor with device type "
+                f"'{self.device}'. Please ensure that the gradient and the tensor are on the same device"
+            )
+        if value._array.shape != self._array.shape:
+            raise errors.ShapeMismatch(
+                f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
+                f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same size"
+            )
+
+    @property
+    def grad_dtype(self) -> Any:
+        meta = self._meta
+        return self.dtype if meta is None or meta.grad_dtype is None else meta.grad_dtype
+
+    @grad_dtype.setter
+    def grad_dtype(self, value: Any) -> None:
+        if not self.is_leaf:
+            raise errors.AutogradError("grad_dtype can only be set on leaf tensors.")
+        if self._meta is None:
+            self._meta = Meta()
+        self._meta.grad_dtype = value
+
+    def backward(
+        self, gradient: Any = None, retain_graph: Any = None, create_graph: bool = False, inputs: Any = None
+    ) -> None:
+        """Accumulate into the leaves the gradients of this tensor."""
+        from .autograd import backward
+
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+    def detach(self) -> Tensor:
+        """The same memory and version counter, outside the graph; not a view."""
+        return alias(self._array, self._storage)
+
+    def detach_(self) -> Tensor:
+        """Leave the graph in place. Views cannot."""
+        if self._view is not None:
+            raise errors.ViewInPlace(
+                "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
+                "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "
+                "detach_() cannot be called on these gradients. To fix this error, please refer to the "
+                "Optimizer.zero_grad() function in torch/optim/optimizer.py as a solution."
+            )
+        if self._edge is not None:
+            alert.detached = True
+        self._rg, self._edge = False, None
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        return alias(self._array, Storage(0))
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if (value._array.dtype.kind in "fc") != (self._array.dtype.kind in "fc") and self._rg:
+            raise errors.AutogradError("data set to a tensor that requires gradients must be floating point or complex")
+        changed = value._array.shape != self._array.shape or value._array.dtype != self._array.dtype
+        self._array = value._array
+        if changed and self._meta is not None:
+            self._meta.sink = None
+
+    # ---- hooks ----------------------------------------------------------------------------------------------------
+
+    def register_hook(self, hook: Any) -> RemovableHandle:
+        """Call hook(gradient) when the gradient of this tensor is known; what it returns replaces the gradient."""
+        if not self.requires_grad:
+            raise errors.HookError("cannot register a hook on a tensor that doesn't require gradient")
+        edge = self._current_edge()
+        if edge is not None:
+            dictionary = graph.hooks_of(edge[0]).tensor.setdefault(edge[1], HookDict())
+            return RemovableHandle.add(dictionary, hook)
+        if self._meta is None:
+            self._meta = Meta()
+        meta = self._meta
+        if meta.hooks is None:
+            meta.hooks = HookDict()
+        sink = meta.sink() if meta.sink is not None else None
+        if sink is not None:
+            graph.hooks_of(sink).tensor[0] = meta.hooks
+        return RemovableHandle.add(meta.hooks, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Any) -> RemovableHandle:
+        """Call hook(self) after a gradient was added to this leaf's .grad."""
+        if not self.requires_grad:
+            raise errors.HookError("cannot register a hook on a tensor that doesn't require gradient")
+        if self._current_edge() is not None:
+            raise errors.HookError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        if self._meta is None:
+            self._meta = Meta()
+        if self._meta.post_hooks is None:
+            self._meta.post_hooks = HookDict()
+        return RemovableHandle.add(self._meta.post_hooks, hook)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of a non-leaf in .grad; on a leaf this does nothing."""
+        if not self.requires_grad:
+            raise errors.AutogradError("can't retain_grad on Tensor that has requires_grad=False")
+        edge = self._current_edge()
+        if edge is None:
+            return
+        if self._meta is None:
+            self._meta = Meta()
+        self._meta.retains = True
+        graph.hooks_of(edge[0]).retains[edge[1]] = weakref.ref(self)
+
+    @property
+    def retains_grad(self) -> bool:
+        return self._meta is not None and self._meta.retains and self._edge is not None
+
+    # ---- memory ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _version(self) -> int:
+        if self._storage.version is None:
+            raise errors.InferenceTensorError("Inference tensors do not track version counter.")
+        return self._storage.version
+
+    @property
+    def _base(self) -> Any:
+        return None if self._view is None else self._view.base
+
+    def _is_view(self) -> bool:
+        return self._view is not None
+
+    def is_inference(self) -> bool:
+        """Whether it was made in inference mode."""
+        return self._storage.version is None
+
+    def data_ptr(self) -> int:
+        """The address of the first element; 0 if there is none."""
+        return address(self._array) if self._array.size else 0
+
+    def untyped_storage(self) -> UntypedStorage:
+        """The bytes behind it."""
+        return UntypedStorage(self._array)
+
+    storage = _typed_storage = untyped_storage
+
+    def storage_offset(self) -> int:
+        """Where it starts in its storage, in elements."""
+        return offset(self._array)
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Steps between neighbours, in elements."""
+        steps = strides(self._array)
+        return steps if dim is None else steps[dim]
+
+    def is_contiguous(self, memory_format: Any = None) -> bool:
+        """Whether the elements lie in order without gaps."""
+        return self._array.flags.c_contiguous
+
+    def is_set_to(self, other: Tensor) -> bool:
+        """Whether it is the same window on the same memory."""
+        a, b = self._array, other._array
+        return address(a) == address(b) and a.shape == b.shape and a.strides == b.strides
+
+    # ---- shape and dtype ------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        return Size(self._array.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or one of its lengths."""
+        return Size(self._array.shape) if dim is None else self._array.shape[dim]
+
+    ndim = property(lambda self: self._array.ndim)
+    dtype = property(lambda self: OF_NUMPY[self._array.dtype])
+    itemsize = property(lambda self: self._array.itemsize)
+    nbytes = property(lambda self: self._array.size * self._array.itemsize)
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self._array.ndim
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self._array.size
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes for one element."""
+        return self._array.itemsize
+
+    def get_device(self) -> int:
+        """-1: the CPU."""
+        return -1
+
+    def is_floating_point(self) -> bool:
+        """Whether the dtype is a float."""
+        return self._array.dtype.kind == "f"
+
+    def is_complex(self) -> bool:
+        """Whether the dtype is complex."""
+        return self._array.dtype.kind == "c"
+
+    # ---- copies ---------------------------------------------------------------------------------------------------
+
+    def __deepcopy__(self, memo: dict) -> Tensor:
+        if self._current_edge() is not None:
+            raise errors.AutogradError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment.  If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_"
+                "norm usage, see https://github.com/pytorch/pytorch/pull/103001"
+            )
+        if id(self) in memo:
+            return memo[id(self)]
+        twin = alias(self._array.copy(order="K"), Storage(0), type(self))
+        memo[id(self)] = twin
+        twin._rg = self._rg
+        if self._meta is not None and self._meta.grad is not None:
+            twin.grad = copy.deepcopy(self._meta.grad, memo)
+        twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return twin
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        if self._current_edge() is not None:
+            raise errors.AutogradError("cannot pickle a tensor that is not a leaf")
+        return _rebuild, (type(self), self._array, self._rg)
+
+
+def _rebuild(cls: type, array: ndarray, requires_grad: bool) -> Tensor:
+    t = alias(array, Storage(0), cls)
+    t._rg = requires_grad
+    return t
+
+
+def wrap(array: Any) -> Tensor:
+    """A new tensor around an array (or NumPy scalar) that nobody else will write to."""
+    t = new(Tensor)
+    t._array = array if type(array) is ndarray else np.asarray(array)
+    t._storage = Storage(None if alert.on and state.inference else 0)
+    t._rg = False
+    t._edge = t._view = t._meta = None
+    return t
+
+
+def alias(array: ndarray, storage: Storage, cls: type = Tensor) -> Tensor:
+    """A tensor outside the graph on the given memory and version counter."""
+    t = new(cls)
+    t._array, t._storage, t._rg = array, storage, False
+    t._edge = t._view = t._meta = None
+    return t
+
+
+from . import graph, views  # noqa: E402 - they refer back to this module

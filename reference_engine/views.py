@@ -1,0 +1,102 @@
+"""Views: tensors that look into the memory of a base and take part in its history.
+
+A view remembers its base (never itself a view) and the version at which its own grad_fn was right. When the base or a
+sibling was written in place since, the view's grad_fn is made anew on the next access (torch: VariableHooks::grad_fn):
+an AsStrided node from the base's present history.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import errors
+from .modes import state
+from .storage import offset, strides
+
+new = object.__new__
+DEFAULT, MULTI_OUTPUT, NO_GRAD, INFERENCE, IN_FUNCTION = range(5)
+
+
+class ViewInfo:
+    """What makes a tensor a view. `replay`: how to view the base anew, where a geometry cannot say it (else None)."""
+
+    __slots__ = ("base", "version", "creation", "replay")
+
+    def __init__(self, base: Any, version: int | None, creation: int = DEFAULT, replay: Any = None) -> None:
+        self.base, self.version, self.creation, self.replay = base, version, creation, replay
+
+
+def attach(out: Any, source: Any, several: bool = False) -> None:
+    """Make `out`, which looks into `source`'s memory, a view of it (and of its base)."""
+    storage = out._storage = source._storage
+    info, made = source._view, new(ViewInfo)
+    if state.grad:
+        creation = MULTI_OUTPUT if several else DEFAULT
+    else:
+        creation = INFERENCE if state.inference else NO_GRAD
+    if info is None:
+        made.base = source
+    else:
+        made.base = info.base
+        creation = info.creation or creation
+    made.version, made.creation, made.replay = storage.version, creation, None
+    out._view = made
+
+
+def requires_grad(t: Any) -> bool:
+    """Whether a view requires grad: by itself, or because its base came to."""
+    return t._rg or t._view.base._rg
+
+
+def geometry(t: Any) -> tuple:
+    """(shape, strides, offset) of the tensor in its buffer, in elements."""
+    return t._array.shape, strides(t._array), offset(t._array)
+
+
+def regenerate(t: Any) -> None:
+    """Bring a view's grad_fn up to date with its base, which was written since.
+
+    Raises ViewInPlace if the view is of a kind whose history cannot be rewritten.
+    """
+    from .ops.strided import as_strided_edge
+
+    info = t._view
+    base = info.base
+    if t._edge is None and not (base._rg or base._edge is not None):
+        return
+    refuse(t, indirect=True)
+    if info.replay is not None:
+        fresh = info.replay(base)
+        t._edge = fresh._edge
+    else:
+        t._edge = as_strided_edge(base, t)
+    t._rg = True
+    info.version = t._storage.version
+
+
+_WHY = {
+    MULTI_OUTPUT: " This view is the output of a function that returns multiple views. Such functions do not allow the "
+    "output views to be modified inplace. You should replace the inplace operation by an out-of-place one.",
+    IN_FUNCTION: " This view was created inside a custom Function (or because an input was returned as-is) and the "
+    "autograd logic to handle view+inplace would override the custom backward associated with the custom Function, "
+    "leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom "
+    "Function.",
+}
+
+
+def refuse(t: Any, indirect: bool = False) -> None:
+    """Raise if `t` is a view that may not be rebased onto a changed base (torch: handle_view_on_rebase)."""
+    info = t._view
+    if info.creation == DEFAULT:
+        return
+    what = "its base or another view of its base has been" if indirect else "is being"
+    if info.creation in (NO_GRAD, INFERENCE):
+        mode = "no_grad mode" if info.creation == NO_GRAD else "inference mode"
+        raise errors.ViewInPlace(
+            f"A view was created in {mode} and {what} modified inplace with grad mode enabled. Given that this use "
+            "case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and "
+            f"the inplace either both inside the {mode} block (if you don't want the inplace to be tracked) or both "
+            "outside (if you want the inplace to be tracked)."
+        )
+    name, nr = ("A function", 0) if t._edge is None else (t._edge[0].name(), t._edge[1])
+    raise errors.ViewInPlace(f"Output {nr} of {name} is a view and {what} modified inplace.{_WHY[info.creation]}")

@@ -1,0 +1,131 @@
+"""Records to report on, and the texts of their rules."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from conformance.record import Failure, Footer, Header, Record, RuleResult, RuleVerdict, StepRow
+
+
+class Text(NamedTuple):
+    """The text of a rule, without the rule."""
+
+    statement: str
+    why: str
+    source: str
+
+
+RULES = {
+    "gradients.binary": Text(
+        "Broadcasting binary ops have their derivative in each operand.",
+        "A wrong vjp trains the wrong model without any error.",
+        "https://example.org/derivatives.yaml, at mul",
+    ),
+    "versions.saved-result": Text(
+        "Backward refuses when a result that it needs was changed in place.",
+        "The gradient would be computed from the wrong numbers.",
+        "https://example.org/autograd.html#in-place-correctness-checks",
+    ),
+}
+
+HEADER = Header(
+    suite_version="0.1.0",
+    engine="mygrad",
+    engine_version="2.3.0",
+    oracle="torch",
+    oracle_version="2.13.0",
+    seed=7,
+    budget_seconds=60.0,
+    versions={"python": "3.11.2", "numpy": "2.2.0"},
+    limits={"steps": 40.0},
+    command="conformance run mygrad --budget 60 --seed 7",
+)
+
+
+def failure(name: str = "f3a91c", rule: str = "versions.saved-result") -> Failure:
+    """A missed error."""
+    return Failure(
+        id=name,
+        rule=rule,
+        area=rule.partition(".")[0],
+        kind="missed error",
+        facet="error",
+        statement="Backward refuses when a result that it needs was changed in place.",
+        difference={"kind": "missed error", "step": 3},
+        proof="b was saved by exp at version 0; add_ made it 1; backward used it without an error.",
+        steps=[
+            StepRow(code="a = torch.tensor([1.0, 2.0], requires_grad=True)", expected="a = [1.0, 2.0]", observed="a = [1.0, 2.0]"),
+            StepRow(code="b = torch.exp(a)", expected="b = [2.7182817, 7.389056]", observed="b = [2.7182817, 7.389056]"),
+            StepRow(code="b.add_(1.0)", expected="b = [3.7182817, 8.389056]", observed="b = [3.7182817, 8.389056]"),
+            StepRow(
+                code="b.backward(torch.tensor([1.0, 1.0]))",
+                expected="RuntimeError: one of the variables needed for gradient computation has been modified by an inplace operation",
+                observed="no error; a.grad = [3.7182817, 8.389056]",
+                differs=True,
+            ),
+        ],
+        program={"format": 1, "steps": []},
+        reduced={"steps": [{"step": "leaf", "out": 0}], "format": 1},
+        torch_script="import torch\n\na = torch.tensor([1.0, 2.0], requires_grad=True)\nb = torch.exp(a)\nb.add_(1.0)\nb.backward()\n",
+        engine_script="import mygrad as mg\n\na = mg.tensor([1.0, 2.0])\nb = mg.exp(a)\nb += 1.0\nb.backward()\n",
+        replay=f"conformance replay {name}",
+    )
+
+
+def result(rule: str, verdict: RuleVerdict, *, level: str = "MUST", reason: str = "", causes: tuple[str, ...] = ()) -> RuleResult:
+    """What became of a rule; 1,200 programs exercised it if any did."""
+    programs = 0 if verdict in ("unsupported", "incomplete") else 1200
+    return RuleResult(
+        id=rule,
+        area=rule.partition(".")[0],
+        level=level,
+        verdict=verdict,
+        programs=programs,
+        failing=len(causes),
+        failures=list(causes),
+        reason=reason,
+    )
+
+
+def diverging() -> Record:
+    """Every verdict once, two causes of one failed rule, one cause of a differing rule."""
+    return Record(
+        header=HEADER,
+        failures=[failure(), failure("0b77aa"), failure("91d2e0", "views.tie")],
+        rules=[
+            result("versions.saved-result", "failed", causes=("f3a91c", "0b77aa")),
+            result("versions.unsaved", "passed"),
+            result("gradients.binary", "passed"),
+            result("detach.memory", "safe", reason="it copies where torch shares"),
+            result("views.tie", "differs", level="MAY", causes=("91d2e0",)),
+            result("grad.double", "unsupported", reason="the engine has no create_graph"),
+            result("pipeline.stash", "incomplete", reason="no program exercised it"),
+        ],
+        footer=Footer(programs=41234, verdict="diverges", timing={"seconds": 57.3}),
+    )
+
+
+def conforming() -> Record:
+    """Nothing failed."""
+    return Record(
+        header=HEADER,
+        rules=[result("gradients.binary", "passed"), result("versions.saved-result", "passed")],
+        footer=Footer(programs=2000, verdict="conforms"),
+    )
+
+
+def unsupported() -> Record:
+    """The engine supports nothing of what was asked."""
+    reason = "the engine has no version counters"
+    return Record(
+        header=HEADER,
+        rules=[result("versions.saved-result", "unsupported", reason=reason), result("versions.unsaved", "unsupported", reason=reason)],
+        footer=Footer(programs=0, verdict="incomplete", reason="no program exercised a rule"),
+    )
+
+
+def killed() -> Record:
+    """No footer and no results: what kill -9 leaves after one failure."""
+    return Record(header=Header(suite_version="0.1.0", engine="mygrad", engine_version="2.3.0", oracle="torch",
+                                oracle_version="2.13.0", seed=7, rules=["gradients.binary", "versions.saved-result"]),
+                  failures=[failure()])  # fmt: skip
