@@ -51,7 +51,7 @@ class Engine:
     script: ClassVar[type | None] = None
     ops: Mapping[str, str] = {}
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64", "int64", "bool")
-    traits: ClassVar[frozenset[str]] = frozenset()
+    traits: ClassVar[frozenset[str]] = frozenset({"accumulation", "leaf-gradients"})
 
     def version(self) -> str:
         """The engine's version, for the record."""

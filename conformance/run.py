@@ -106,6 +106,7 @@ class Run:
         self.known: dict[tuple[object, ...], list[frozenset[str]]] = {}
         self.reductions: Counter[str] = Counter()
         self.unsupported: dict[str, str] = {}
+        self.lacking: dict[str, str] = {}
         self.programs = 0
         self.interrupted = False
 
@@ -168,8 +169,8 @@ class Run:
         elif causes:
             verdict = "differs" if rule.level == "MAY" else "safe" if rule.id in self.safe else "failed"
         else:
-            verdict = "passed" if count else "incomplete"
-            reason = "" if count else "no program exercised it"
+            reason = "" if count else self.lacking.get(rule.id, "no program exercised it")
+            verdict = "passed" if count else "unsupported" if rule.id in self.lacking else "incomplete"
         return RuleResult(
             id=rule.id, area=rule.area, level=rule.level, verdict=verdict, programs=count,  # type: ignore[arg-type]
             failing=self.failing[rule.id] if causes else 0, failures=causes, reason=reason,
@@ -200,7 +201,7 @@ class Run:
             program = rule.exemplar()
             observed = self.engine.run(program)
             if observed.unsupported is not None:
-                self.unsupported[rule.id] = observed.unsupported
+                self.lacking[rule.id] = observed.unsupported  # other programs may still exercise the rule
                 continue
             features = Scope.of(program).features
             yield from self.check([(program, features)], BY_NAME[rule.area])

@@ -52,8 +52,8 @@ def _start(name: str, factory: Any, install: str) -> Engine:
         engine = factory() if callable(factory) else factory
     except EngineUnavailable:
         raise
-    except ImportError as error:
-        raise EngineUnavailable(f"engine {name!r} needs {error.name or error}: {install or 'install it'}") from None
+    except ModuleNotFoundError as error:
+        raise EngineUnavailable(f"engine {name!r} needs {error.name}: {install or 'install it'}") from None
     except Exception as error:
         raise EngineUnavailable(f"engine {name!r} could not start: {_line(error)}") from None
     if not isinstance(engine, Engine):

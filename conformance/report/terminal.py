@@ -30,6 +30,7 @@ from conformance.report.summary import (
 from conformance.report.text import CELL, clip, count, one_line
 
 SCREEN = 40  # lines that the summary keeps to
+WIDEST = 100  # columns used of a wide terminal, so that the eye does not travel
 MOST = 8  # failures shown at most
 LEAST = 3  # failures shown even where the screen is then too short
 
@@ -58,7 +59,7 @@ def render_summary(record: Record, *, color: bool, width: int, folder: Path | No
     tail = [Text(), *_notes(summary, folder), Text(machine_sentence(summary), overflow="ignore", no_wrap=True)]
     folded = len(machine_sentence(summary)) // width  # a terminal folds the sentence for machines; it is one line all the same
     room = SCREEN - len(head) - len(tail) - folded - len(summary.rows) - 2 - (len(summary.rows) > 1)
-    failures = _failures(summary, width, room)
+    failures = _failures(summary, min(width, WIDEST), room)
     console = Console(
         file=io.StringIO(),
         width=width,

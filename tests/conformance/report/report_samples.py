@@ -54,19 +54,21 @@ def failure(name: str = "f3a91c", rule: str = "versions.saved-result") -> Failur
         difference={"kind": "missed error", "step": 3},
         proof="b was saved by exp at version 0; add_ made it 1; backward used it without an error.",
         steps=[
-            StepRow(code="a = torch.tensor([1.0, 2.0], requires_grad=True)", expected="a = [1.0, 2.0]", observed="a = [1.0, 2.0]"),
+            StepRow(
+                code="a = torch.tensor([1.0, 2.0], requires_grad=True)", expected="a = [1.0, 2.0]", observed="a = [1.0, 2.0]"
+            ),
             StepRow(code="b = torch.exp(a)", expected="b = [2.7182817, 7.389056]", observed="b = [2.7182817, 7.389056]"),
             StepRow(code="b.add_(1.0)", expected="b = [3.7182817, 8.389056]", observed="b = [3.7182817, 8.389056]"),
             StepRow(
                 code="b.backward(torch.tensor([1.0, 1.0]))",
-                expected="RuntimeError: one of the variables needed for gradient computation has been modified by an inplace operation",
+                expected="RuntimeError: one of the variables needed for the gradient was modified in place",
                 observed="no error; a.grad = [3.7182817, 8.389056]",
                 differs=True,
             ),
         ],
         program={"format": 1, "steps": []},
         reduced={"steps": [{"step": "leaf", "out": 0}], "format": 1},
-        torch_script="import torch\n\na = torch.tensor([1.0, 2.0], requires_grad=True)\nb = torch.exp(a)\nb.add_(1.0)\nb.backward()\n",
+        torch_script="import torch\n\na = torch.ones(2, requires_grad=True)\nb = torch.exp(a)\nb.add_(1.0)\nb.backward()\n",
         engine_script="import mygrad as mg\n\na = mg.tensor([1.0, 2.0])\nb = mg.exp(a)\nb += 1.0\nb.backward()\n",
         replay=f"conformance replay {name}",
     )
@@ -119,7 +121,10 @@ def unsupported() -> Record:
     reason = "the engine has no version counters"
     return Record(
         header=HEADER,
-        rules=[result("versions.saved-result", "unsupported", reason=reason), result("versions.unsaved", "unsupported", reason=reason)],
+        rules=[
+            result("versions.saved-result", "unsupported", reason=reason),
+            result("versions.unsaved", "unsupported", reason=reason),
+        ],
         footer=Footer(programs=0, verdict="incomplete", reason="no program exercised a rule"),
     )
 
@@ -129,3 +134,33 @@ def killed() -> Record:
     return Record(header=Header(suite_version="0.1.0", engine="mygrad", engine_version="2.3.0", oracle="torch",
                                 oracle_version="2.13.0", seed=7, rules=["gradients.binary", "versions.saved-result"]),
                   failures=[failure()])  # fmt: skip
+
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&\x1b[31m\x00\x07\u202e\u2066\u200b\ud800\ufffe\u2028]]>\x9b"
+
+
+def hostile() -> Record:
+    """Hostile text in every field that an engine, or whoever wrote the record, can fill."""
+    area = f"area{HOSTILE}"
+    rule = f"{area}.rule"
+    return Record(
+        header=Header(
+            suite_version=HOSTILE, engine=HOSTILE, engine_version=HOSTILE, oracle=HOSTILE, oracle_version=HOSTILE, seed=0,
+            areas=[HOSTILE], rules=[HOSTILE], versions={HOSTILE: HOSTILE}, limits={HOSTILE: 1.0}, command=HOSTILE,
+        ),
+        failures=[
+            Failure(
+                id=HOSTILE, rule=rule, area=area, kind=HOSTILE, facet=HOSTILE, statement=HOSTILE, difference={HOSTILE: HOSTILE},
+                proof=HOSTILE, steps=[StepRow(code=HOSTILE, expected=f"a {HOSTILE}", observed=f"a b{HOSTILE}", differs=True)],
+                program={HOSTILE: "x"}, reduced={"<script>": "\x1b\u202e"}, torch_script=HOSTILE,
+                engine_script=HOSTILE, replay=HOSTILE,
+            )
+        ] * 2,
+        rules=[
+            RuleResult(id=rule, area=area, level=HOSTILE, verdict="failed", failures=[HOSTILE], reason=HOSTILE),
+            RuleResult(id=f"{rule}2", area=area, level="MUST", verdict="safe", reason=HOSTILE),
+            RuleResult(id=f"{rule}3", area=area, level="MUST", verdict="unsupported", reason=HOSTILE),
+            RuleResult(id=f"{rule}4", area=area, level="MUST", verdict="incomplete", reason=HOSTILE),
+        ],
+        footer=Footer(programs=1, verdict="incomplete", reason=HOSTILE),
+    )  # fmt: skip
