@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import shlex
 import signal
 import sys
 from collections.abc import Iterable, Iterator
@@ -56,7 +58,7 @@ def run(engine: str, budget: float | None, programs: int | None, seed: int, out:
     if as_json:
         sys.stdout.buffer.write(msgspec.json.encode(_document(record)) + b"\n")
     else:
-        _print_summary(record)
+        _print_summary(record, folder)
     return EXIT[record.verdict]
 
 
@@ -76,9 +78,21 @@ def _write(session: Iterable[Any], folder: Path) -> Any:
             writer.write(line)
     finally:
         writer.close()
-    record = read(path)
-    write_reports(record, folder)
+    record = _with_folder(read(path), folder)
+    try:
+        write_reports(record, folder)
+    except OSError as error:
+        raise UsageError(f"cannot write the reports to {folder}: {error.strerror}; the record is {path}") from None
     return record
+
+
+def _with_folder(record: Any, folder: Path) -> Any:
+    """The record with replay commands that find it where it lies: the record itself does not depend on the folder."""
+    if folder.parts[:1] == ("reports",):
+        return record
+    where = shlex.join(["--reports", str(folder)])
+    failures = [msgspec.structs.replace(f, replay=f"{f.replay} {where}") for f in record.failures]
+    return msgspec.structs.replace(record, failures=failures)
 
 
 @contextmanager
@@ -112,7 +126,7 @@ def _progress() -> Iterator[Any]:
         line.close()
 
 
-def _print_summary(record: Any) -> None:
+def _print_summary(record: Any, folder: Path) -> None:
     """The matrix, the failures, and the last machine-readable line."""
     import os
     import shutil
@@ -120,7 +134,10 @@ def _print_summary(record: Any) -> None:
     from conformance.report.terminal import render_summary
 
     color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    click.echo(render_summary(record, color=color, width=shutil.get_terminal_size((100, 40)).columns), color=color)
+    width = shutil.get_terminal_size((100, 40)).columns
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks our marks shows ? instead
+    click.echo(render_summary(record, color=color, width=width, folder=folder), color=color)
 
 
 def _document(record: Any) -> dict[str, Any]:

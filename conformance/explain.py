@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from conformance.catalog import CATALOG
 from conformance.compare import Difference
 from conformance.judge import Case
-from conformance.program import AnyStep, Apply, Backward, Grad, Mutate, Program
+from conformance.program import AnyStep, Apply, Backward, Enter, Exit, Grad, Mutate, Program
 from conformance.record import StepRow
 from conformance.scope import Scope, Storage
 from conformance.script import Script, variable
@@ -117,18 +117,17 @@ def _saves(scope: Scope, step: Apply | Mutate) -> Iterator[Save]:
 def rows(case: Case, script: Script) -> list[StepRow]:
     """The reduced program as a table: code, what was expected after each step, what came; the first difference marked."""
     result = []
+    depth = 0
     for place, step in enumerate(case.program.steps):
-        code = "\n".join(script.step(step)) if not _is_exit(step) else "(end of region)"
+        depth -= isinstance(step, Exit)
+        code = "# end of region" if isinstance(step, Exit) else "\n".join("    " * depth + line for line in script.step(step))
+        depth += isinstance(step, Enter)
         slot = case.difference.slot if case.difference.step == place else (step.makes() or (None,))[0]
         facet = case.difference.facet if case.difference.step == place else "value"
         expected = _seen(case.expected, place, slot, facet)
         observed = _seen(case.observed, place, slot, facet)
         result.append(StepRow(code=code, expected=expected, observed=observed, differs=case.difference.step == place))
     return result
-
-
-def _is_exit(step: AnyStep) -> bool:
-    return type(step).__name__ == "Exit"
 
 
 def _seen(observation: Any, place: int, slot: int | None, facet: str) -> str:

@@ -145,7 +145,7 @@ class Run:
             budget_seconds=o.seconds,
             budget_programs=o.programs,
             areas=list(o.areas),
-            rules=list(o.rules),
+            rules=[rule.id for rule in self.rules],
             versions={"python": platform.python_version(), "numpy": numpy.__version__},
             limits=LIMITS,
             command=self.command(),

@@ -36,7 +36,8 @@ for _name in _dtypes.NAMES:
     setattr(_here, _name, getattr(_dtypes, _name))
 
 from . import autograd, nn  # noqa: E402
-from . import _C, special  # noqa: E402
+from . import _C, func, special, utils  # noqa: E402
+from .func import vmap  # noqa: E402
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled  # noqa: E402
 from .ops.random import Generator, default_generator  # noqa: E402
 

@@ -67,7 +67,8 @@ def run(
 
     into_leaves: accumulate into .grad (backward), else capture (grad). With `inputs`, only paths to them run.
     """
-    task = GraphTask(keep, create)
+    # Tangents live on Tensors: with dual levels in force the formulas run on Tensors, recorded or not.
+    task = GraphTask(keep, create or state.dual_level >= 0)
     task.waiting = _count(roots)
     if inputs:
         _restrict(task, inputs, into_leaves)
@@ -75,7 +76,7 @@ def run(
     state.grad = create
     state.tasks.append(task)
     try:
-        _loop(task, tuple(roots), list(seeds) if create else [t._array for t in seeds])
+        _loop(task, tuple(roots), list(seeds) if task.create else [t._array for t in seeds])
         done = 0
         while done < len(task.callbacks):
             task.callbacks[done]()
@@ -131,6 +132,7 @@ def _loop(task: GraphTask, edges: tuple, grads: Any) -> None:
     buffers: dict[Any, Any] = {}
     own: set[Any] = set()  # buffers that were allocated here, and may be added to in place
     ready: list[tuple[int, Node]] = []
+    anomaly = state.anomaly
     while True:
         first = None
         for (node, nr), grad in zip(edges, grads):
@@ -163,7 +165,7 @@ def _loop(task: GraphTask, edges: tuple, grads: Any) -> None:
             node = heappop(ready)[1]
         else:
             return
-        if node.hooks is None and not task.captures and node.more is None:
+        if node.hooks is None and not task.captures and node.more is None and not anomaly:
             # The common case: one output, nobody watching.
             if node.__class__ is AccumulateGrad:
                 if node in buffers:
@@ -192,9 +194,11 @@ def _sink(node: AccumulateGrad, holder: list, create: bool) -> None:
     variable = node.variable
     if not (variable._rg or variable.requires_grad):
         return
-    if create:
+    if create and state.grad:
         accumulate(variable, holder[0], False, True)
     else:
+        if create:
+            holder[0] = holder[0]._array
         exclusive = type(holder[0]) is ndarray and is_only_reference(holder)
         accumulate(variable, holder.pop(), exclusive, False)
     hooks = variable._meta.post_hooks
@@ -229,12 +233,19 @@ def _watched(task: GraphTask, node: Node, buffers: dict) -> Any:
         _pre_hooks(node, hooks, cts, create)
     if any(c is not None for c in cts):
         ct = cts if several else cts[0]
-        grads = node.differentiate(ct) if create else node.backward(ct)
+        formula = node.differentiate if create else node.backward
+        grads = _suspicious(node, formula, ct) if state.anomaly else formula(ct)
     else:
         grads = node.undefined(create) if node.runs_undefined else (None,) * len(node.edges)
     if hooks is not None and hooks.post:
         grads = _post_hooks(hooks, grads, cts, create)
     return grads
+
+
+def _suspicious(node: Node, formula: Any, ct: Any) -> Any:
+    from .autograd.anomaly_mode import run
+
+    return run(node, formula, ct)
 
 
 def _run_sink(node: AccumulateGrad, hooks: NodeHooks | None, cts: list, create: bool) -> tuple:

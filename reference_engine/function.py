@@ -48,6 +48,8 @@ class FunctionCtx:
 
     @property
     def saved_tensors(self) -> tuple:
+        if self._in_jvp:  # type: ignore[attr-defined]
+            return self._for_forward
         if self.saved is None:  # type: ignore[has-type]
             raise errors.freed(self.name())  # type: ignore[attr-defined]
         return tuple(unpack_tensor(self, i) for i in range(len(self.saved)))  # type: ignore[arg-type,has-type]
@@ -68,6 +70,7 @@ class FunctionNode(Node, FunctionCtx):
         self._dirty: tuple = ()
         self._non_differentiable: tuple = ()
         self._materialize = True
+        self._in_jvp = False
         self.needs_input_grad: tuple = ()
         self._is_tensor: tuple = ()
 
@@ -212,7 +215,8 @@ def _apply(cls: Any, args: tuple, kwargs: dict, separate: bool) -> Any:
     recorded = state.grad and any(t.requires_grad for t in tensors)
     if recorded:
         ctx.edges = tuple(edge_of(t) if t.requires_grad else NO_EDGE for t in tensors)
-    with no_grad():
+    tangents = _tangents() if state.dual_level >= 0 else None
+    with no_grad(), tangents.only_levels([]) if tangents else no_grad():
         if separate:
             output = cls.forward(*args)
             cls.setup_context(ctx, args, output)
@@ -232,8 +236,16 @@ def _apply(cls: Any, args: tuple, kwargs: dict, separate: bool) -> Any:
     if recorded:
         _describe(ctx, outs, several)
         _save(ctx, raw, outs)
+    if tangents:
+        tangents.through_function(ctx, cls, operands, outs)
     ctx._to_save = ctx._dirty = ctx._non_differentiable = ()
     return tuple(outs) if several else outs[0]
+
+
+def _tangents() -> Any:
+    from .autograd import tangents
+
+    return tangents
 
 
 def _check_dirty(ctx: FunctionNode, outs: list, tensors: list) -> None:

@@ -63,6 +63,10 @@ class Node:
         self.saved = self.versions = self.values = ()
         self.order = next_order()
         self.more = self.hooks = None
+        if state.anomaly:
+            from .autograd.anomaly_mode import trace
+
+            trace(self)
 
     def backward(self, ct: Any) -> tuple:
         """Cotangent arrays in, one array or None for each edge out. Several outputs: ct is a list."""

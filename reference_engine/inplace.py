@@ -93,19 +93,19 @@ def write(row: Any, name: str, t: Tensor, others: Sequence, params: Sequence) ->
     if type(result) is not ndarray:
         result = np.asarray(result)
     _check_result(name, target, result, row.promote is None)
+    before = _tangents(name, row, t, inputs, values, params, result) if alert.on else None
     if not needed:
         target[...] = result
         if storage.version is not None:
             storage.version += 1
             storage.writer = name
-        if alert.on and state.dual_level >= 0:
-            _tangent(row, t, inputs, values, params)
         return t
     edges = row.edges(inputs)[0]
     entries: dict[str, Any] = {}
     for saved, i, _, guard in row.plan:
         if i == 0:
             entries[saved] = SavedCopy(target.copy(order="K"), Storage(0), None if edges[0] is NO_EDGE else edges[0])
+            entries[saved].tangents = before
         elif i is not None and inputs[i] is t and (guard is None or edges[guard] is not NO_EDGE):
             # Saving t itself would tie t's new node to t: a cycle. Bytes and counter are enough to catch the write.
             entries[saved] = SavedCopy(target, t._storage, None if edges[0] is NO_EDGE else edges[0])
@@ -115,8 +115,6 @@ def write(row: Any, name: str, t: Tensor, others: Sequence, params: Sequence) ->
     target[...] = result
     bump(t, name)
     _fill_results(row, node, t)
-    if alert.on and state.dual_level >= 0:
-        _tangent(row, t, inputs, values, params)
     rebase(t, node)
     return t
 
@@ -125,15 +123,27 @@ def _fill_results(row: Any, node: Node, t: Tensor) -> None:
     """Save the result after the write, at its new version."""
     for k, (_, i, nr, _) in enumerate(row.plan):
         if i is None:
-            entry, version = row._pack(SavedResult(t._array, t._storage, 0))
+            saved = SavedResult(t._array, t._storage, 0)
+            saved.tangents = None if t._meta is None or t._meta.tangents is None else dict(t._meta.tangents)
+            entry, version = row._pack(saved)
             node.saved = (*node.saved[:k], entry, *node.saved[k + 1 :])
             node.versions = (*node.versions[:k], version, *node.versions[k + 1 :])
 
 
-def _tangent(row: Any, t: Tensor, inputs: Sequence, values: list, params: Sequence) -> None:
-    from .autograd.forward_ad import propagate_in_place
+def _tangents(name: str, row: Any, t: Tensor, inputs: Sequence, values: list, params: Sequence, result: Any) -> Any:
+    """What the rare modes have to say before a write: a transform may refuse it, dual levels carry the tangents.
 
-    propagate_in_place(row, t, inputs, values, params)
+    Returns the old tangents of `t`, or None.
+    """
+    if state.transforms:
+        from .func import refuse_captured
+
+        refuse_captured(name, t, inputs)
+    if state.dual_level < 0:
+        return None
+    from .autograd.tangents import propagate_in_place
+
+    return propagate_in_place(row, t, inputs, values, params, result)
 
 
 def rebase(t: Tensor, node: Node) -> None:

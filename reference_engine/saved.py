@@ -32,7 +32,7 @@ from .storage import Storage
 class SavedResult:
     """What is saved of a node's own output: everything but the way back to the node."""
 
-    __slots__ = ("_array", "_storage", "nr")
+    __slots__ = ("_array", "_storage", "nr", "tangents")  # tangents: only if it had any when it was saved
 
     def __init__(self, array: np.ndarray, storage: Storage, nr: int = 0) -> None:
         self._array, self._storage, self.nr = array, storage, nr
@@ -130,6 +130,9 @@ def unpack_tensor(node: Node, i: int, entry: Any = Node) -> Any:
         edge = (node, entry.nr) if type(entry) is SavedResult else entry.nr
         if edge is not None:
             out._rg, out._edge = True, edge
+        if alert.on and state.dual_level >= 0:
+            out._meta = _t.Meta()
+            out._meta.tangents = getattr(entry, "tangents", None)
         return out
     return entry
 

@@ -95,6 +95,8 @@ class Tensor:
         """Set the flag; on a non-leaf, True is accepted and changes nothing."""
         if requires_grad and self._rg and self._edge is not None:
             return self
+        if state.transforms:
+            raise errors.in_transform("requires_grad_")
         self.requires_grad = requires_grad
         return self
 
@@ -255,6 +257,8 @@ class Tensor:
         """Keep the gradient of a non-leaf in .grad; on a leaf this does nothing."""
         if not self.requires_grad:
             raise errors.AutogradError("can't retain_grad on Tensor that has requires_grad=False")
+        if state.transforms:
+            raise errors.in_transform("retain_grad")
         edge = self._current_edge()
         if edge is None:
             return
@@ -388,11 +392,19 @@ def _rebuild(cls: type, array: ndarray, requires_grad: bool) -> Tensor:
     return t
 
 
+def _rare_storage() -> Storage:
+    """A fresh storage in a rare mode: inference tensors have no version, and a transform knows what was made in it."""
+    storage = Storage(None if state.inference else 0)
+    if state.transforms:
+        state.transforms[-1].own.add(storage)
+    return storage
+
+
 def wrap(array: Any) -> Tensor:
     """A new tensor around an array (or NumPy scalar) that nobody else will write to."""
     t = new(Tensor)
     t._array = array if type(array) is ndarray else np.asarray(array)
-    t._storage = Storage(None if alert.on and state.inference else 0)
+    t._storage = _rare_storage() if alert.on else Storage(0)
     t._rg = False
     t._edge = t._view = t._meta = None
     return t

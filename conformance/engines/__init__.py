@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
+import sys
 from typing import Any
 
 from conformance.engine import Engine
@@ -30,6 +32,8 @@ def load(name: str) -> Engine:
         near = difflib.get_close_matches(name, ENGINES, 1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise UsageError(f"unknown engine {name!r}: {hint}type one of {', '.join(ENGINES)}, or module:attribute of your adapter")
+    if name not in ENGINES and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # an installed command does not look into the folder it is run from
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:

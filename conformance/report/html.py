@@ -35,7 +35,7 @@ from conformance.report.text import CELL, clip, count, slug, visible
 
 TEMPLATES = Path(__file__).parent / "templates"
 _URL = re.compile(r"(https?://[^\s<>\"'`]*[^\s<>\"'`.,;:!?)\]])")
-_WORDS = re.compile(r"([\s,;()\[\]{}=]+)")
+_WORDS = re.compile(r"\s+|[,;()\[\]{}=]|[^\s,;()\[\]{}=]+")
 
 
 class StepView(NamedTuple):
@@ -203,7 +203,7 @@ def parted(expected: str, observed: str) -> tuple[tuple[str, str, str], tuple[st
     >>> parted("b.grad = [1.0, 2.0]", "b.grad = [1.0, 4.0]")
     (('b.grad = [1.0, ', '2.0', ']'), ('b.grad = [1.0, ', '4.0', ']'))
     """
-    left, right = _WORDS.split(clip(expected, CELL)), _WORDS.split(clip(observed, CELL))
+    left, right = _WORDS.findall(clip(expected, CELL)), _WORDS.findall(clip(observed, CELL))
     most = min(len(left), len(right))
     head = next((i for i in range(most) if left[i] != right[i]), most)
     tail = next((i for i in range(most - head) if left[-1 - i] != right[-1 - i]), most - head)

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from .. import engine
-from ..graph import NO_EDGE, Node, SavedResult, edge_of
+from ..graph import NO_EDGE, Node, edge_of
+from ..saved import SavedResult
 from ..modes import alert, state
 from ..storage import Storage, address, offset, strides
 from ..tensor import Meta, Tensor, alias, wrap

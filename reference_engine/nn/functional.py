@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
-from ..ops import pool as _pool
+from ..ops import aten, norm as _norm, pool as _pool
 from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ..ops.pad import pad
-from . import functional_activation
+from . import functional_activation, functional_norm
 
 
 def _gather(*chapters: ModuleType) -> None:
@@ -19,13 +19,14 @@ def _gather(*chapters: ModuleType) -> None:
                 globals()[name] = value
 
 
-_gather(functional_activation)
+_gather(functional_activation, functional_norm)
 globals().update(_pool.FACES)
 
 # What torch has at its top level too.
 ALSO_TORCH = (
     "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d celu celu_ selu selu_ relu_ rrelu rrelu_ prelu "
-    "hardshrink threshold threshold_ avg_pool1d max_pool1d max_pool2d max_pool3d max_pool1d_with_indices adaptive_avg_pool1d"
+    "hardshrink threshold threshold_ avg_pool1d max_pool1d max_pool2d max_pool3d max_pool1d_with_indices adaptive_avg_pool1d dropout "
+    "alpha_dropout feature_alpha_dropout native_dropout rms_norm"
 ).split()
 
 
@@ -36,4 +37,7 @@ def _publish() -> None:
 
 
 _publish()
-_ = (pad, conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d)
+for _name in ("batch_norm", "instance_norm", "layer_norm", "group_norm", "native_batch_norm", "native_layer_norm",
+              "native_group_norm"):  # fmt: skip
+    setattr(sys.modules[__name__.rpartition(".nn.")[0]], _name, getattr(_norm, _name))
+_ = (aten, pad, conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d)

@@ -10,6 +10,7 @@ NAMES: tuple[str, ...] = (
     "nn_activation",
     "conv",
     "pool",
+    "norm",
 )
 
 

@@ -161,8 +161,9 @@ def _put(ct: Any, index: Any, size: Ints) -> Any:
 
 def _get(x: Any, index: Any, n: int) -> Any:
     """The values at flat places of the last n dimensions."""
-    flat = x.reshape(*x.shape[:-n], -1)
-    return np.take_along_axis(flat, index.reshape(*index.shape[:-n], -1), -1).reshape(index.shape)
+    flat = x.reshape(*x.shape[:-n], int(np.prod(x.shape[-n:])))
+    wanted = index.reshape(*index.shape[:-n], int(np.prod(index.shape[-n:])))
+    return np.take_along_axis(flat, wanted, -1).reshape(index.shape)
 
 
 # Both are linear, and adjoint to each other.
@@ -188,6 +189,8 @@ def _unpool(x: Any, index: Any, size: Ints) -> Any:
     lead = x.shape[: x.ndim - len(size)]
     planes = int(np.prod(lead))
     out = np.zeros((planes, int(np.prod(size))), x.dtype)
+    if index.size and not 0 <= index.min() <= index.max() < out.shape[1]:
+        raise RuntimeError(f"Found an invalid max index: {index.max()} (output volumes are of size {'x'.join(map(str, size))})")
     out[np.arange(planes)[:, None], index.reshape(planes, -1)] = x.reshape(planes, -1)
     return out.reshape(*lead, *size)
 

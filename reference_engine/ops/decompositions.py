@@ -1,0 +1,377 @@
+"""Matrix decompositions and what follows from them. Formulas: torch's FunctionsManual, the papers are named there."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from typing import Any
+
+import numpy as np
+
+from . import linalg2  # noqa: F401 - F.matmul is defined there
+from .decomposition_kernels import lu_factor, matrix_exp, svd, unpack
+from .linalg import _conj_t
+from .table import op
+
+
+def _named(name: str, fields: str) -> Any:
+    t = namedtuple(name, fields)
+    t.__module__ = "torch.return_types"
+    return t
+
+
+def _mul3(F: Any, a: Any, b: Any, c: Any) -> Any:
+    return F.matmul(F.matmul(a, b), c)
+
+
+def _right_solve(F: Any, a: Any, b: Any) -> Any:
+    """b @ inv(a)"""
+    return _conj_t(F, F.linalg_solve_ex(_conj_t(F, a), _conj_t(F, b)))
+
+
+def _diagonal(F: Any, x: Any) -> Any:
+    return F.diagonal(x, 0, -2, -1)
+
+
+def _eye(F: Any, x: Any, n: int) -> Any:
+    """Identity matrices of x's dtype."""
+    return F.diag_embed(F.add(F.new_zeros(x, (n,)), 1), 0, -2, -1)
+
+
+def _scale_diagonal(F: Any, x: Any, by: float) -> Any:
+    return F.add(x, F.diag_embed(F.mul(_diagonal(F, x), by - 1), 0, -2, -1))
+
+
+# ---- inverse, determinant, solve --------------------------------------------------------------------------------------
+
+
+def _square(name: str, a: Any) -> None:
+    if a.ndim < 2:
+        raise RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
+    if a.shape[-1] != a.shape[-2]:
+        raise RuntimeError(f"{name}: A must be batches of square matrices, but they are {a.shape[-2]} by {a.shape[-1]} matrices")
+
+
+def _inv(a: Any) -> Any:
+    _square("linalg.inv", a)
+    try:
+        return np.linalg.inv(a)
+    except np.linalg.LinAlgError:
+        raise RuntimeError("linalg.inv: The diagonal element 1 is zero, the inversion could not be completed because the "
+                           "input matrix is singular.") from None  # fmt: skip
+
+
+def _is_vector(a_shape: tuple, b_shape: tuple) -> bool:
+    return len(b_shape) == 1 or (len(a_shape) - 1 == len(b_shape) and b_shape == a_shape[:-1])
+
+
+def _solve(a: Any, b: Any) -> Any:
+    _square("linalg.solve", a)
+    try:
+        return np.linalg.solve(a, b[..., None])[..., 0] if _is_vector(a.shape, b.shape) else np.linalg.solve(a, b)
+    except np.linalg.LinAlgError:
+        raise RuntimeError("torch.linalg.solve: The solver failed because the input matrix is singular.") from None
+
+
+def _solve_a(F: Any, ct: Any, A: Any, result: Any, A_shape: tuple, B_shape: tuple) -> Any:
+    gB = F.linalg_solve_ex(_conj_t(F, A), ct)
+    if _is_vector(A_shape, B_shape):
+        return F.neg(F.mul(F.unsqueeze(gB, -1), F.conj(F.unsqueeze(result, -2))))
+    return F.neg(F.matmul(gB, _conj_t(F, result)))
+
+
+op("linalg_inv_ex", _inv, "A", face=False, A=lambda F, ct, result: F.neg(
+    _mul3(F, _conj_t(F, result), ct, _conj_t(F, result))))  # fmt: skip
+op("linalg_solve_ex", _solve, "A B", face=False, A=_solve_a,
+   B=lambda F, ct, A, result: F.linalg_solve_ex(_conj_t(F, A), ct))  # fmt: skip
+
+
+def _det(a: Any) -> Any:
+    _square("linalg.det", a)
+    return np.linalg.det(a)
+
+
+def _cofactors(a: Any) -> Any:
+    """The gradient of the determinant, singular matrices included: by the singular value decomposition."""
+    u, s, vh = np.linalg.svd(a)
+    n = s.shape[-1]
+    others = np.stack([np.delete(s, i, -1).prod(-1) for i in range(n)], -1)
+    sign = np.linalg.det(u) * np.linalg.det(vh)
+    return sign.conj()[..., None, None] * ((u * others[..., None, :]) @ vh)
+
+
+op("cofactors", _cofactors, "A", face=False)
+
+
+def _det_vjp(F: Any, ct: Any, A: Any, result: Any) -> Any:
+    ct = F.unsqueeze(F.unsqueeze(ct, -1), -1)
+    if F.has_zero(result):
+        return F.mul(ct, F.cofactors(A))
+    size = F.conj(F.unsqueeze(F.unsqueeze(result, -1), -1))
+    return F.mul(F.mul(ct, size), _conj_t(F, F.linalg_inv_ex(A)))
+
+
+op("_linalg_det", _det, "A", face=False, node="LinalgDetBackward0", A=_det_vjp)
+
+
+def _slogdet(a: Any) -> tuple:
+    _square("linalg.slogdet", a)
+    sign, size = np.linalg.slogdet(a)
+    return np.asarray(sign), np.asarray(size)
+
+
+def _slogdet_vjp(F: Any, cts: list, A: Any, result: Any) -> Any:
+    if cts[1] is None:
+        return F.zeros_like(A)
+    return F.mul(F.unsqueeze(F.unsqueeze(cts[1], -1), -1), _conj_t(F, F.linalg_inv_ex(A)))
+
+
+op("_linalg_slogdet", _slogdet, "A", outputs=2, face=False, node="LinalgSlogdetBackward0",
+   namedtuple=_named("linalg_slogdet", "sign logabsdet"), A=_slogdet_vjp)  # fmt: skip
+
+# ---- triangular -------------------------------------------------------------------------------------------------------
+
+
+def _triangle(F: Any, x: Any, upper: bool, unit: bool = False) -> Any:
+    return F.triu(x, int(unit)) if upper else F.tril(x, -int(unit))
+
+
+def _solve_triangular(a: Any, b: Any, upper: bool, left: bool, unit: bool) -> Any:
+    a = np.triu(a) if upper else np.tril(a)
+    if unit:
+        a = a.copy()
+        a[..., range(a.shape[-1]), range(a.shape[-1])] = 1
+    if left:
+        return np.linalg.solve(a, b)
+    return np.swapaxes(np.linalg.solve(np.swapaxes(a, -1, -2), np.swapaxes(b, -1, -2)), -1, -2)
+
+
+def _triangular_b(F: Any, ct: Any, self: Any, upper: bool, left: bool, unitriangular: bool) -> Any:
+    return F.linalg_solve_triangular_row(_conj_t(F, self), ct, not upper, left, unitriangular)
+
+
+def _triangular_a(F: Any, ct: Any, self: Any, result: Any, upper: bool, left: bool, unitriangular: bool) -> Any:
+    gB, h = _triangular_b(F, ct, self, upper, left, unitriangular), _conj_t(F, result)
+    product = F.matmul(gB, h) if left else F.matmul(h, gB)
+    return F.neg(_triangle(F, product, upper, unitriangular))
+
+
+op("linalg_solve_triangular_row", _solve_triangular, "self B", "upper left unitriangular", face=False,
+   node="LinalgSolveTriangularBackward0", self=_triangular_a,
+   B=lambda F, ct, self, result, upper, left, unitriangular: _triangular_b(F, ct, self, upper, left, unitriangular))  # fmt: skip
+
+
+def _cholesky(a: Any, upper: bool) -> Any:
+    _square("linalg.cholesky", a)
+    try:
+        low = np.linalg.cholesky(a)
+    except np.linalg.LinAlgError:
+        raise RuntimeError("linalg.cholesky: The factorization could not be completed because the input is not "
+                           "positive-definite.") from None  # fmt: skip
+    return np.ascontiguousarray(np.swapaxes(low, -1, -2).conj()) if upper else low
+
+
+def _cholesky_vjp(F: Any, ct: Any, result: Any, upper: bool) -> Any:
+    low = _conj_t(F, result) if upper else result
+    ct = _conj_t(F, ct) if upper else ct
+    inner = _scale_diagonal(F, F.tril(F.matmul(_conj_t(F, low), ct), 0), 0.5)
+    outer = _right_solve(F, low, F.linalg_solve_ex(_conj_t(F, low), inner))
+    return F.mul(F.add(outer, _conj_t(F, outer)), 0.5)
+
+
+def _gram(factor: Any, upper: bool) -> Any:
+    factor = np.triu(factor) if upper else np.tril(factor)
+    h = np.swapaxes(factor, -1, -2).conj()
+    return h @ factor if upper else factor @ h
+
+
+def _cholesky_inverse_vjp(F: Any, ct: Any, self: Any, result: Any, upper: bool) -> Any:
+    both = _mul3(F, result, F.add(ct, _conj_t(F, ct)), result)
+    return F.neg(F.matmul(self, both) if upper else F.matmul(both, self))
+
+
+def _cholesky_solve_factor(F: Any, ct: Any, self: Any, input2: Any, result: Any, upper: bool) -> Any:
+    common = F.matmul(F.cholesky_solve(ct, input2, upper), _conj_t(F, result))
+    common = F.add(common, _conj_t(F, common))
+    return F.neg(F.matmul(input2, common) if upper else F.matmul(common, input2))
+
+
+op("linalg_cholesky_ex", _cholesky, params="upper=False", face=False, self=_cholesky_vjp)
+op("cholesky_inverse", lambda x, upper: np.linalg.inv(_gram(x, upper)), params="upper=False", self=_cholesky_inverse_vjp)
+op("cholesky_solve", lambda b, x, upper: np.linalg.solve(_gram(x, upper), b), "self input2", "upper=False",
+   self=lambda F, ct, self, input2, result, upper: F.cholesky_solve(ct, input2, upper), input2=_cholesky_solve_factor)  # fmt: skip
+
+# ---- QR, LU -----------------------------------------------------------------------------------------------------------
+
+
+def _qr(a: Any, mode: str) -> tuple:
+    q, r = (np.zeros(0, a.dtype), np.linalg.qr(a, "r")) if mode == "r" else np.linalg.qr(a, mode)
+    return np.ascontiguousarray(q), np.ascontiguousarray(r)
+
+
+def _qr_vjp(F: Any, cts: list, result0: Any, result1: Any, self_shape: tuple, mode: str) -> Any:
+    gQ, gR, Q, R = *cts, result0, result1
+    m, n = self_shape[-2:]
+    if mode == "r":
+        raise RuntimeError("The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use "
+                           "linalg.qr(A, mode='reduced') if you are going to require gradients.")  # fmt: skip
+    if mode == "complete" and m > n:
+        raise RuntimeError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols.")
+    rest = None
+    if m < n:
+        # A = Q [R1 R2]: the columns beyond the square part are Q R2.
+        R2, gR2 = F.slice(R, -1, m, n, 1), None if gR is None else F.slice(gR, -1, m, n, 1)
+        if gR2 is not None:
+            rest = F.matmul(Q, gR2)
+            more = _mul3(F, Q, R2, _conj_t(F, gR2))
+            gQ = more if gQ is None else F.add(gQ, more)
+            gR = F.slice(gR, -1, 0, m, 1)
+        else:
+            rest = F.zeros_like(F.matmul(Q, R2))
+        R = F.slice(R, -1, 0, m, 1)
+    gA = None if gR is None else F.matmul(gR, _conj_t(F, R))
+    if gQ is not None:
+        along = F.matmul(_conj_t(F, Q), gQ)
+        gA = F.neg(along) if gA is None else F.sub(gA, along)
+    upper = F.triu(gA, 0)
+    gA = F.matmul(Q, _scale_diagonal(F, F.add(upper, _conj_t(F, upper)), 0.5))
+    gA = _right_solve(F, _conj_t(F, R), gA if gQ is None else F.add(gA, gQ))
+    return gA if rest is None else F.cat([gA, rest], -1)
+
+
+op("linalg_qr_row", _qr, params="mode", outputs=2, face=False, node="LinalgQrBackward0",
+   namedtuple=_named("linalg_qr", "Q R"), self=_qr_vjp)  # fmt: skip
+
+
+def _lu_core(F: Any, gL: Any, gU: Any, L: Any, U: Any) -> Any:
+    """The gradient of P^T A for square A."""
+    inner = None if gL is None else F.tril(F.matmul(_conj_t(F, L), gL), -1)
+    if gU is not None:
+        part = F.triu(F.matmul(gU, _conj_t(F, U)), 0)
+        inner = part if inner is None else F.add(inner, part)
+    return F.linalg_solve_ex(_conj_t(F, L), _right_solve(F, _conj_t(F, U), inner))
+
+
+def _lu_vjp(F: Any, cts: list, result0: Any, result1: Any, result2: Any) -> Any:
+    if cts[1] is None and cts[2] is None:
+        return None
+    return F.matmul(result0, _lu_core(F, cts[1], cts[2], result1, result2))
+
+
+def _lu_factor_vjp(F: Any, ct: Any, result0: Any, result1: Any) -> Any:
+    n = result0.shape[-1]
+    L = F.add(F.tril(result0, -1), _eye(F, result0, n))
+    return F.matmul(F.permutation(result0, result1), _lu_core(F, F.tril(ct, -1), F.triu(ct, 0), L, F.triu(result0, 0)))
+
+
+op("linalg_lu", lambda a: unpack(*lu_factor(a)), "A", outputs=3, diff=(1, 2), face=False,
+   namedtuple=_named("linalg_lu", "P L U"), A=_lu_vjp)  # fmt: skip
+op("linalg_lu_factor_ex", lu_factor, "A", outputs=2, diff=(0,), face=False,
+   namedtuple=_named("linalg_lu_factor", "LU pivots"), A=_lu_factor_vjp)  # fmt: skip
+op("permutation", lambda lu, pivots: unpack(lu, pivots)[0], "LU pivots", face=False)
+
+# ---- eigenvalues, singular values -------------------------------------------------------------------------------------
+
+
+def _gaps(F: Any, values: Any) -> Any:
+    """values[j] - values[i], with ones on the diagonal."""
+    gaps = F.sub(F.unsqueeze(values, -2), F.unsqueeze(values, -1))
+    return F.add(gaps, _eye(F, values, values.shape[-1]))
+
+
+def _off_diagonal(F: Any, x: Any) -> Any:
+    return _scale_diagonal(F, x, 0.0)
+
+
+def _eigh_vjp(F: Any, cts: list, result0: Any, result1: Any) -> Any:
+    gL, gV = cts
+    h = _conj_t(F, result1)
+    inner = None if gV is None else _off_diagonal(F, F.div(F.matmul(h, gV), _gaps(F, result0)))
+    if gL is not None:
+        diagonal = F.diag_embed(gL, 0, -2, -1)
+        inner = diagonal if inner is None else F.add(inner, diagonal)
+    return _mul3(F, result1, inner, h)
+
+
+op("_linalg_eigh", lambda a, uplo: tuple(np.linalg.eigh(a, uplo)), "A", "UPLO", outputs=2, face=False,
+   node="LinalgEighBackward0", namedtuple=_named("linalg_eigh", "eigenvalues eigenvectors"), A=_eigh_vjp)  # fmt: skip
+
+
+def _svd_vjp(F: Any, cts: list, result0: Any, result1: Any, result2: Any, self_shape: tuple, full_matrices: bool) -> Any:
+    gU, gS, gVh, (m, n) = *cts, self_shape[-2:]
+    k = min(m, n)
+    if full_matrices and m != n and (gU is not None or gVh is not None):
+        raise RuntimeError("svd_backward: The singular vectors in the decomposition are not differentiable for "
+                           "full_matrices=True and m != n.")  # fmt: skip
+    U, S, Vh = F.slice(result0, -1, 0, k, 1), result1, F.slice(result2, -2, 0, k, 1)
+    V, Uh, inner = _conj_t(F, Vh), _conj_t(F, U), None if gS is None else F.diag_embed(gS, 0, -2, -1)
+    gaps = F.sub(F.square(F.unsqueeze(S, -2)), F.square(F.unsqueeze(S, -1)))
+    gaps = F.add(gaps, _eye(F, S, k))
+
+    def skew(x: Any) -> Any:
+        return F.div(F.sub(x, _conj_t(F, x)), gaps)
+
+    def plus(a: Any, b: Any) -> Any:
+        return b if a is None else F.add(a, b)
+
+    if gU is not None:
+        inner = plus(inner, F.mul(skew(F.matmul(Uh, gU)), F.unsqueeze(S, -2)))
+    if gVh is not None:
+        inner = plus(inner, F.mul(F.unsqueeze(S, -1), skew(F.matmul(Vh, _conj_t(F, gVh)))))
+    gA = _mul3(F, U, inner, Vh)
+    if gU is not None and m > k:
+        scaled = F.div(gU, F.unsqueeze(S, -2))
+        gA = F.add(gA, F.matmul(F.sub(scaled, _mul3(F, U, Uh, scaled)), Vh))
+    if gVh is not None and n > k:
+        scaled = F.div(gVh, F.unsqueeze(S, -1))
+        gA = F.add(gA, F.matmul(U, F.sub(scaled, _mul3(F, scaled, V, Vh))))
+    return gA
+
+
+op("_linalg_svd", svd, "self", "full_matrices", outputs=3, face=False, node="LinalgSvdBackward0",
+   namedtuple=_named("linalg_svd", "U S Vh"), self=_svd_vjp)  # fmt: skip
+
+# ---- functions of matrices --------------------------------------------------------------------------------------------
+
+
+def _matrix_exp_vjp(F: Any, ct: Any, self: Any) -> Any:
+    # The derivative of a matrix function is the corner of that function of a block matrix (Mathias 1996).
+    h = _conj_t(F, self)
+    n = h.shape[-1]
+    block = F.cat([F.cat([h, ct], -1), F.cat([F.zeros_like(h), h], -1)], -2)
+    return F.slice(F.slice(F.linalg_matrix_exp(block), -2, 0, n, 1), -1, n, 2 * n, 1)
+
+
+op("linalg_matrix_exp", matrix_exp, face=False, self=_matrix_exp_vjp)
+
+
+def _pinv_vjp(F: Any, ct: Any, self: Any, result: Any) -> Any:
+    """Golub and Pereyra 1973."""
+    m, n = self.shape[-2:]
+    ph, gh = _conj_t(F, result), _conj_t(F, ct)
+    if m <= n:
+        K = F.matmul(gh, result)
+        Kp = F.matmul(K, ph)
+        out = F.sub(Kp, _conj_t(F, F.matmul(result, K)))
+        out = F.sub(out, F.matmul(F.matmul(self, result), Kp))
+        return F.add(out, F.matmul(F.matmul(ph, result), F.sub(gh, F.matmul(K, self))))
+    K = F.matmul(result, gh)
+    pK = F.matmul(ph, K)
+    out = F.sub(pK, _conj_t(F, F.matmul(K, result)))
+    out = F.add(out, F.matmul(F.matmul(F.sub(gh, F.matmul(self, K)), result), ph))
+    return F.sub(out, F.matmul(F.matmul(pK, result), self))
+
+
+def _pinv(a: Any, rcond: Any, hermitian: bool) -> Any:
+    rcond = np.finfo(a.dtype).eps * max(a.shape[-2:]) if rcond is None else rcond
+    return np.linalg.pinv(a, rcond=rcond, hermitian=hermitian)
+
+
+def _lstsq(a: Any, b: Any) -> Any:
+    return np.linalg.pinv(a) @ b
+
+
+op("linalg_pinv", _pinv, params="rcond hermitian", face=False, self=_pinv_vjp)
+op("linalg_lstsq_row", _lstsq, "self b", face=False, node="LinalgLstsqBackward0",
+   self=lambda F, ct, self, b, result: _pinv_vjp(
+       F, F.matmul(ct, _conj_t(F, b)), self, F.linalg_pinv(self, None, False)),
+   b=lambda F, ct, self, b, result: F.matmul(_conj_t(F, F.linalg_pinv(self, None, False)), ct))  # fmt: skip

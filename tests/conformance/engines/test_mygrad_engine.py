@@ -1,0 +1,138 @@
+"""The MyGrad adapter, and the page of MyGrad's divergences."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("mygrad")
+pytest.importorskip("torch")
+
+from conformance.catalog import CATALOG
+from conformance.engines import load
+from conformance.engines.mygrad_engine import OPS, MyGradEngine, MyGradScript
+from conformance.execute import Executor
+from conformance.generate import Vocabulary
+from conformance.judge import Judge
+from conformance.observe import facets_of
+from conformance.program import Program
+from conformance.rules import RULES
+from conformance.sketch import Sketch
+
+FINDINGS = Path(__file__).parents[3] / "docs" / "findings.md"
+BLOCKS = re.findall(r"^## ([^\n]+)\n(?:(?!^## ).)*?```python\n(.*?)```\n\n```text\n(.*?)```", FINDINGS.read_text(), re.DOTALL | re.MULTILINE)
+CONFORMING = (
+    "gradients.binary", "gradients.pointwise", "gradients.matmul", "gradients.reduce", "gradients.view", "gradients.index",
+    "gradients.broadcast", "gradients.fan-out", "gradients.repeated-operand", "gradients.empty", "gradients.scalar",
+    "accumulation.none", "accumulation.leaf-reused", "accumulation.inputs", "requires_grad.any-input", "requires_grad.no-input",
+    "detach.cuts", "detach.no-history", "versions.unsaved", "views.written-view", "views.written-base", "views.in-place",
+)  # fmt: skip
+LACKING = (
+    "accumulation.several-backwards", "accumulation.non-leaf-none", "detach.writes-back", "grad.second-order", "grad.returns",
+    "lifetime.retained", "requires_grad.set", "requires_grad.enable-grad", "versions.saved-input", "pipeline.flush",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def engine() -> MyGradEngine:
+    """The engine."""
+    return MyGradEngine()
+
+
+@pytest.fixture(scope="module")
+def judge(engine: MyGradEngine) -> Judge:
+    """A judge that compares it with torch."""
+    torch = load("torch")
+    facets = facets_of(engine) & facets_of(torch)
+    return Judge(Executor(torch, facets), Executor(engine, facets))
+
+
+def refuses_to_judge(engine: MyGradEngine, rule: str) -> bool:
+    """Whether the rule does not apply to the engine."""
+    return bool(RULES[rule].traits - engine.traits) or Executor(engine).run(RULES[rule].exemplar()).unsupported is not None
+
+
+def nulled() -> Program:
+    """Two graphs on one leaf, the second not yet differentiated."""
+    s = Sketch()
+    x = s.leaf([1.0, 2.0])
+    s.backward(s.op("neg", x), [1.0, 3.0])
+    s.op("square", x)
+    return s.program()
+
+
+def test_every_op_is_of_the_catalogue() -> None:
+    """The table names ops of the catalogue alone, and at least 60 of them."""
+    unknown = OPS.keys() - CATALOG.keys()
+
+    assert (unknown, len(OPS) >= 60) == (set(), True)
+
+
+@pytest.mark.parametrize("rule", CONFORMING)
+def test_exemplars_agree_with_torch(judge: Judge, rule: str) -> None:
+    """The programs of rules that MyGrad keeps give what torch gives."""
+    found = judge.first_difference(RULES[rule].exemplar())
+
+    assert found is None
+
+
+@pytest.mark.parametrize("rule", LACKING)
+def test_what_mygrad_lacks_is_not_judged(engine: MyGradEngine, rule: str) -> None:
+    """Rules on what MyGrad does not have are unsupported, not failed."""
+    unsupported = refuses_to_judge(engine, rule)
+
+    assert unsupported
+
+
+def test_moves_that_mygrad_lacks_are_not_generated(engine: MyGradEngine) -> None:
+    """No program asks MyGrad for grad() or requires_grad_()."""
+    moves = Vocabulary.of(engine).moves
+
+    assert moves.isdisjoint({"grad", "higher", "set_flag"})
+
+
+def test_a_gradient_that_was_nulled_is_not_judged(engine: MyGradEngine) -> None:
+    """Where a tensor with a gradient entered a new graph, MyGrad's documented policy is neither right nor wrong."""
+    observed = Executor(engine).run(nulled(), thorough=True)
+
+    assert "does not accumulate" in (observed.unsupported or "")
+
+
+def test_looking_disturbs_nothing(engine: MyGradEngine) -> None:
+    """A program gives the same at its end, however often it is looked at."""
+    program = RULES["views.written-view"].exemplar()
+    quick, thorough = (Executor(engine).run(program, thorough=t).sights for t in (False, True))
+    last = {slot: content for _, slot, facet, content in quick if facet == "grad"}
+    seen = {slot: content for _, slot, facet, content in thorough if facet == "grad"}
+
+    assert last == seen
+
+
+@pytest.mark.parametrize("rule", ["gradients.matmul", "views.written-view", "detach.cuts", "requires_grad.no-grad", "accumulation.none"])
+def test_scripts_run_alone(rule: str) -> None:
+    """A program's script is MyGrad code that runs without us."""
+    namespace: dict[str, object] = {}
+    text = MyGradScript(RULES[rule].exemplar()).text()
+    exec(text, namespace)
+
+    assert "conformance" not in text
+
+
+@pytest.mark.parametrize(("title", "script", "printed"), BLOCKS, ids=[title for title, _, _ in BLOCKS])
+def test_findings_print_what_the_page_says(title: str, script: str, printed: str) -> None:
+    """Each script of the page imports MyGrad and NumPy alone, is short, and prints what stands below it."""
+    found = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True).stdout
+    imports = set(re.findall(r"^import (\w+)", script, re.MULTILINE))
+
+    assert (found, imports <= {"mygrad", "numpy"}, len(script.splitlines()) <= 12) == (printed, True, True)
+
+
+def test_findings_has_a_script_in_each_section() -> None:
+    """No section of the page goes without its proof."""
+    sections = FINDINGS.read_text().count("\n## ")
+
+    assert len(BLOCKS) == sections
