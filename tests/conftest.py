@@ -22,3 +22,5 @@ def oracle(torch_engine: Any) -> Any:
     from conformance.execute import Executor
 
     return Executor(torch_engine)
+
+pytest_plugins = ["pytester"]

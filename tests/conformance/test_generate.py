@@ -20,7 +20,9 @@ from conformance.program import Apply, Leaf, Mutate, Program, check_structure, f
 from conformance.scope import Scope
 from conformance.strategy import programs
 
-ONLY_A_DIFFERENCE_TELLS = Feature.AT_KINK | Feature.EXPECTED_NONE | Feature.VERSION_REFUSED | Feature.FREED_REFUSED
+ONLY_A_DIFFERENCE_TELLS = (
+    Feature.AT_KINK | Feature.EXPECTED_NONE | Feature.FLAG_OF_GRADIENT | Feature.VERSION_REFUSED | Feature.FREED_REFUSED
+)
 
 
 def some(area: str, count: int, seed: int = 3, vocabulary: Vocabulary = EVERYTHING) -> list[tuple[Program, Scope]]:
@@ -64,7 +66,7 @@ def test_torch_refuses_nothing_for_a_reason_of_ours(area: str, oracle: Any) -> N
     assert unnamed == []
 
 
-@pytest.mark.parametrize("area", AREA_NAMES)
+@pytest.mark.parametrize("area", [a for a in AREA_NAMES if a != "pipeline"])
 def test_values_stay_small(area: str, oracle: Any) -> None:
     """Values stay within the limit, exact programs hold multiples of a small power of two, and tensors are small."""
     for program, _ in some(area, 100, seed=5):
@@ -209,9 +211,9 @@ def test_an_unknown_area_is_a_usage_error() -> None:
 @pytest.mark.parametrize(
     ("wanted", "most"),
     [
-        (lambda p: any(isinstance(s, Mutate) for s in p.steps), 4),
-        (lambda p: "mul" in ops_of(p), 4),
-        (lambda p: len(ops_of(p)) >= 2, 5),
+        (lambda p: any(isinstance(s, Mutate) for s in p.steps), 6),
+        (lambda p: "mul" in ops_of(p), 6),
+        (lambda p: len(ops_of(p)) >= 2, 6),
     ],
     ids=["a-write", "a-product", "two-ops"],
 )
