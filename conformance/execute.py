@@ -1,8 +1,9 @@
 """Program x Engine -> Observation.
 
-Two schedules of looking. The quick one looks at flags when a tensor is made, at gradients after each backward and at values at
-the end: it is run on millions of programs. The thorough one looks at every facet of every live slot after every step: it is run
-on programs that showed a difference, so that the first step that went wrong can be named.
+Two schedules of looking. The quick one looks at flags when a tensor is made, at gradients where a later step may hide what a
+backward did to them, and at values and all gradients at the end: it is run on millions of programs. The thorough one looks at
+every facet of every live slot after every step: it is run on programs that showed a difference, so that the first step that went
+wrong can be named.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any, NoReturn
 
 from conformance.engine import Engine, Unsupported
@@ -52,7 +53,9 @@ class Executor:
         With `stash`, nodes save copies, so that later writes are never refused: what torch would give had nothing changed.
         """
         execution = _Thorough(self) if thorough else _Execution(self)
-        with self.engine.stashing() if stash else nullcontext():
+        if not stash:
+            return execution.run(program)
+        with self.engine.stashing():
             return execution.run(program)
 
 
@@ -80,26 +83,28 @@ class _Execution:
         self.holders: set[int] = set()  # slots whose gradient a step may change
         self.dropped: dict[int, Callable[[], Any]] = {}
         self.sights: list[Sight] = []
-        self.regions: list[ExitStack] = []
-        self.place = -1
+        self.regions: list[AbstractContextManager[Any]] = []
+        self.place = self.last = -1
 
     def run(self, program: Program) -> Observation:
         refusal = unsupported = None
+        steps = program.steps
+        self.last = len(steps) - 1
         try:
             self.engine.begin()
             after_step = self.after_step
-            for self.place, step in enumerate(program.steps):
+            for self.place, step in enumerate(steps):
                 HANDLERS[type(step)](self, step)
                 if after_step is not None:
                     after_step()
-            self.place = len(program.steps)
+            self.place = len(steps)
         except Unsupported as error:
             unsupported = str(error)
         except (Exception, SystemExit) as error:  # a foreign engine's failure is a result, not a crash of ours
             refusal = refused(self.engine, self.place, error)
         finally:
             while self.regions:
-                self.regions.pop().close()
+                self.regions.pop().__exit__(None, None, None)
         try:
             if unsupported is None:
                 self.at_end(refusal is not None)
@@ -119,25 +124,28 @@ class _Execution:
 
     after_step: Callable[[], None] | None = None  # the quick schedule has nothing to look at after each step
 
-    def differentiated(self) -> None:
-        """Gradients were accumulated: look at those that may have changed; the others are looked at once, at the end."""
-        if self.sees_grad:
+    def accumulated(self) -> None:
+        """A backward: look at the gradients that it may have changed, unless the end, which looks at them all, is next."""
+        if self.sees_grad and self.place != self.last:
             slots = self.slots
             self.look_at_gradients([(slot, slots[slot]) for slot in sorted(self.holders) if slot in slots])
 
+    def zeroed(self, slot: int, tensor: Any) -> None:
+        """A gradient was zeroed or forgotten."""
+        if self.sees_grad:
+            self.look_at_gradients([(slot, tensor)])
+
     def look_at_gradients(self, slots: Iterable[tuple[int, Any]]) -> None:
         """The accumulated gradients of these slots."""
-        place, sights, look, value = self.place, self.sights, self.engine.gradient, self.engine.value
+        place, sights, gradient_of, value = self.place, self.sights, self.engine.gradient, self.engine.value
         for slot, tensor in slots:
-            gradient = look(tensor)
+            gradient = gradient_of(tensor)
             sights.append((place, slot, "grad", None if gradient is None else value(gradient)))
 
     def at_end(self, failed: bool) -> None:
         """Values of what is left; after a refusal too, since it must not have changed them. Then gradients are unspecified."""
-        sights, place = self.sights, self.place
-        value = self.engine.value
-        for slot, tensor in self.slots.items():
-            sights.append((place, slot, "value", value(tensor)))
+        place, value = self.place, self.engine.value
+        self.sights += [(place, slot, "value", value(tensor)) for slot, tensor in self.slots.items()]
         if self.sees_grad and not failed:
             self.look_at_gradients(self.slots.items())
         if self.dropped:
@@ -151,14 +159,14 @@ class _Execution:
     # -- steps -----------------------------------------------------------------------------------------------------------
 
     def leaf(self, step: Leaf) -> None:
-        if step.requires_grad:
-            self.holders.add(step.out)
-        self.made(step.out, self.engine.leaf(step.values, step.shape, step.dtype, step.requires_grad))
+        out, requires_grad = step.out, step.requires_grad
+        if requires_grad:
+            self.holders.add(out)
+        self.made(out, self.engine.leaf(step.values, step.shape, step.dtype, requires_grad))
 
     def apply(self, step: Apply) -> None:
-        slots = self.slots
         call = self.calls.get(step.op) or self.lacking(step.op)
-        result = call(*[slots[i] for i in step.inputs], **step.params)
+        result = call(*map(self.slots.__getitem__, step.inputs), **step.params)
         if isinstance(result, (tuple, list)):
             for slot, tensor in zip(step.outs, result, strict=True):
                 self.made(slot, tensor)
@@ -166,10 +174,9 @@ class _Execution:
             self.made(step.outs[0], result)
 
     def mutate(self, step: Mutate) -> None:
-        slots = self.slots
-        target = slots[step.target]
+        target = self.slots[step.target]
         call = self.calls.get(step.op) or self.lacking(step.op)
-        call(target, *[slots[i] for i in step.inputs], **step.params)
+        call(target, *map(self.slots.__getitem__, step.inputs), **step.params)
         self.made(step.target, target)
 
     def lacking(self, op: str) -> NoReturn:
@@ -186,12 +193,12 @@ class _Execution:
         self.made(step.target, tensor)
 
     def enter(self, step: Enter) -> None:
-        region = ExitStack()
-        region.enter_context(self.engine.grad_mode(step.mode == "enable_grad"))
+        region = self.engine.grad_mode(step.mode == "enable_grad")
+        region.__enter__()
         self.regions.append(region)
 
     def exit(self, step: Exit) -> None:
-        self.regions.pop().close()
+        self.regions.pop().__exit__(None, None, None)
 
     def retain_grad(self, step: RetainGrad) -> None:
         self.engine.retain_grad(self.slots[step.target])
@@ -206,7 +213,7 @@ class _Execution:
             self.holders.update(step.inputs)
         gradients = self.gradients(step.gradients, roots, step.shape)
         self.engine.backward(roots, gradients, step.retain_graph, step.create_graph, inputs)
-        self.differentiated()
+        self.accumulated()
 
     def grad(self, step: Grad) -> None:
         slots = self.slots
@@ -218,8 +225,7 @@ class _Execution:
             if result is None:
                 self.sights.append((self.place, slot, "value", None))
             else:
-                self.made(slot, result)
-        self.differentiated()
+                self.made(slot, result)  # what grad() should not have accumulated stays, to be seen at the next look
 
     def gradients(self, given: tuple[Gradient, ...], roots: list[Any], shape: tuple[int, ...] | None) -> list[Any] | None:
         """Gradient arguments: fresh tensors each time, since an engine may keep what it is given."""
@@ -244,8 +250,9 @@ class _Execution:
             self.made(step.out, gradient)
 
     def zero_grad(self, step: ZeroGrad) -> None:
-        self.engine.zero_grad(self.slots[step.target], step.set_to_none)
-        self.differentiated()
+        tensor = self.slots[step.target]
+        self.engine.zero_grad(tensor, step.set_to_none)
+        self.zeroed(step.target, tensor)
 
     def drop(self, step: Drop) -> None:
         self.sights.append((self.place, step.target, "value", self.engine.value(self.slots[step.target])))
@@ -264,7 +271,10 @@ class _Thorough(_Execution):
     def made(self, slot: int, tensor: Any) -> None:
         self.slots[slot] = tensor
 
-    def differentiated(self) -> None:
+    def accumulated(self) -> None:
+        """Nothing: `after_step` sees it all."""
+
+    def zeroed(self, slot: int, tensor: Any) -> None:
         """Nothing: `after_step` sees it all."""
 
     def after_step(self) -> None:

@@ -14,7 +14,7 @@ from conformance.areas import BY_NAME, Area
 from conformance.catalog import CATALOG, Bounds, Op, Shape, ShapeError, size
 from conformance.chooser import Chooser
 from conformance.engine import Engine
-from conformance.pipeline import pipeline
+from conformance.pipeline import Plan, plan
 from conformance.program import (
     AnyStep,
     Apply,
@@ -83,6 +83,7 @@ class Generator:
         self.scope = Scope()
         self.steps: list[AnyStep] = []
         self.exact = self.below(2) == 0
+        self.banks = EXACT if self.exact else GENERAL
         self.dtypes = vocabulary.dtypes
         self.dtype = self.dtypes[-1 - self.below(len(self.dtypes))]
         self.tables = tables(area.name, vocabulary)
@@ -130,19 +131,20 @@ class Generator:
         """One of these slots, the newest first and likelier."""
         if not slots:
             return None
-        return slots[-1 - min(self.below(len(slots)), self.below(len(slots)))]
+        count = len(slots)
+        one, other = self.below(count), self.below(count)
+        return slots[-1 - (one if one < other else other)]
 
     def requiring(self) -> list[Slot]:
         """Slots that require grad."""
         return [s for s in self.floats if s.requires_grad]
 
-    def admits(self, bounds: Bounds | None) -> bool:
+    def admits(self, bounds: Bounds) -> bool:
         """Whether values within these bounds are wanted here."""
-        if bounds is None:
-            return False
-        if self.exact:
-            return bounds.grain is not None and bounds.magnitude * 2.0**bounds.grain <= EXACT_LIMIT
-        return bounds.magnitude <= LIMIT
+        lo, hi, grain = bounds
+        if not self.exact:
+            return -LIMIT <= lo and hi <= LIMIT
+        return grain is not None and max(-lo, hi) * 2.0**grain <= EXACT_LIMIT
 
     def gradient(self, root: Slot) -> tuple[float, ...]:
         """Literal values of a gradient for a root: asymmetric, since ones hide transposition and seeding bugs."""
@@ -158,7 +160,7 @@ class Generator:
             shape = SHAPES[self.below(len(SHAPES))]
         if requires_grad is None:
             requires_grad = self.below(4) > 0
-        bank = (EXACT if self.exact else GENERAL)[self.below(2)]
+        bank = self.banks[self.below(2)]
         if dtype is None:
             dtype = self.dtype if self.below(16) else self.dtypes[self.below(len(self.dtypes))]
         numbers = values(bank, self.below(OFFSETS), size(shape))
@@ -195,13 +197,11 @@ class Generator:
         for shape in results:
             if size(shape) > MOST_ELEMENTS or len(shape) > 4:
                 return
-        outs = tuple([self.fresh() for _ in results])
-        step = Apply(op.name, tuple([s.name for s in inputs]), outs, params)
-        self.scope.op(step, op, bounds, results)
-        self.steps.append(step)
-        slots = self.scope.slots
-        for out in outs:
-            self.add(slots[out])
+        outs = tuple(range(self.next, self.next + len(results)))
+        self.next += len(results)
+        self.steps.append(Apply(op.name, tuple([s.name for s in inputs]), outs, params))
+        for slot in self.scope.grow(outs, op, inputs, results, bounds):
+            self.add(slot)
 
     def operands(self, op: Op, first: Slot) -> tuple[list[Slot], dict[str, Any], tuple[Shape, ...], Bounds] | None:
         """Operands, parameters, shapes and bounds of the results for an op whose first operand is given; None where none fit."""
@@ -257,9 +257,8 @@ class Generator:
             return  # torch leaves partly overlapping operands undefined
         if target in inputs[1:] and op.second == "int64":
             return  # and so it does for a source that is scattered into itself
-        step = Mutate(op.name, target.name, tuple([s.name for s in inputs[1:]]), params)
-        self.scope.mutate(step, op, bounds)
-        self.steps.append(step)
+        self.steps.append(Mutate(op.name, target.name, tuple([s.name for s in inputs[1:]]), params))
+        self.scope.write(op, inputs, bounds)
 
     def writable(self, slot: Slot) -> bool:
         """Whether torch lets this tensor be written in place here."""
@@ -332,16 +331,18 @@ class Generator:
 
     def roots(self) -> list[Slot]:
         """Roots for a differentiation, mostly one."""
-        candidates = [s for s in self.requiring() if not s.is_leaf] or self.requiring()
+        requiring = self.requiring()
+        candidates = [s for s in requiring if not s.is_leaf] or requiring
         if not candidates:
             return []
-        fresh = [s for s in candidates if not s.above & self.scope.consumed] or candidates
+        consumed = self.scope.consumed
+        fresh = [s for s in candidates if not s.above & consumed] or candidates
         root = fresh[-1] if self.below(3) else fresh[self.below(len(fresh))]
         return [root, candidates[self.below(len(candidates))]] if not self.below(8) else [root]
 
     def seeds(self, roots: list[Slot]) -> tuple[Gradient, ...]:
         """Gradients for the roots: implicit where all are scalars, half of the time."""
-        if all(size(r.shape) == 1 for r in roots) and not self.below(2):
+        if all([size(r.shape) == 1 for r in roots]) and not self.below(2):
             return ()
         return tuple([self.gradient(r) for r in roots])
 
@@ -440,6 +441,15 @@ def written_leaf(g: Generator) -> None:
         g.emit(Mutate("mul_scalar_", slot.name, (), {"value": 2.0}))
 
 
+def written_view(g: Generator) -> None:
+    """In-place on a new view of a leaf that requires grad."""
+    slot = g.some([s for s in g.requiring() if s.is_leaf and s.shape and 0 not in s.shape])
+    if slot is not None and {"select", "mul_scalar_"} <= g.tables.names:
+        out = g.fresh()
+        g.emit(Apply("select", (slot.name,), (out,), {"dim": 0, "index": 0}))
+        g.emit(Mutate("mul_scalar_", out, (), {"value": 2.0}))
+
+
 def unused_input(g: Generator) -> None:
     """grad() with respect to something that the root does not depend on."""
     root = g.some(g.requiring())
@@ -456,7 +466,7 @@ def cleared_flag(g: Generator) -> None:
         g.emit(SetRequiresGrad(slot.name, False))
 
 
-BAD_CALLS = (implicit_gradient, constant_root, misshapen_gradient, written_leaf, unused_input, cleared_flag)
+BAD_CALLS = (implicit_gradient, constant_root, misshapen_gradient, written_leaf, written_view, unused_input, cleared_flag)
 
 MOVES: dict[str, Callable[[Generator], Any]] = {name: getattr(Generator, name) for name in MOVE_NAMES}
 
@@ -485,11 +495,18 @@ def tables(area: str, vocabulary: Vocabulary) -> Tables:
     return Tables(BY_NAME[area], vocabulary)
 
 
+# There are some two thousand plans, so that a long run meets each again and again. What is kept is only read.
+@lru_cache(maxsize=4096)
+def planned(chosen: Plan) -> tuple[Program, Scope]:
+    """The program of a plan. Its scope does not depend on the values, which are all that the offset chooses."""
+    scope = Scope.of(chosen.program()) if chosen.offset == 0 else planned(chosen._replace(offset=0))[1]
+    return chosen.program(), scope
+
+
 def generate(chooser: Chooser, area: Area, vocabulary: Vocabulary = EVERYTHING) -> tuple[Program, Scope]:
     """A program of the area over a vocabulary, and what is known of it."""
     if area.name == "pipeline":
-        program = pipeline(chooser)
-        return program, Scope.of(program)
+        return planned(plan(chooser))
     generator = Generator(chooser, area, vocabulary)
     program = generator.program()
     return program, generator.scope

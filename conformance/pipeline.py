@@ -138,9 +138,26 @@ def build(kind: Schedule, stages: int, microbatches: int, layer: str, *, stash: 
     return Program(tuple(builder.steps))
 
 
-def pipeline(chooser: Chooser) -> Program:
+class Plan(NamedTuple):
+    """All that a pipeline program is made from."""
+
+    kind: Schedule
+    stages: int
+    microbatches: int
+    layer: str
+    stash: bool
+    dtype: str
+    offset: int
+
+    def program(self) -> Program:
+        """The program."""
+        kind, stages, microbatches, layer, stash, dtype, offset = self
+        return build(kind, stages, microbatches, layer, stash=stash, dtype=dtype, offset=offset)
+
+
+def plan(chooser: Chooser) -> Plan:
     """A random schedule."""
-    return build(
+    return Plan(
         pick(chooser, ("pipedream", "gpipe", "1f1b")),  # type: ignore[arg-type]
         2 + chooser.below(2),
         2 + chooser.below(2),

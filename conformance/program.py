@@ -231,7 +231,21 @@ def from_json(text: str | bytes) -> Program:
     if program.format != FORMAT:
         raise InvalidProgram(f"format {program.format} is not the format {FORMAT} that this version reads - at `$.format`")
     check_structure(program)
-    return program
+    return _with_tuples(program)
+
+
+def _with_tuples(program: Program) -> Program:
+    """The program with tuples for the lists that JSON makes of them, so that it equals the one that was written."""
+    if not any(isinstance(v, list) for step in program.steps for v in getattr(step, "params", {}).values()):
+        return program
+    return msgspec.structs.replace(program, steps=tuple(_with_tuples_in(step) for step in program.steps))
+
+
+def _with_tuples_in(step: AnyStep) -> AnyStep:
+    if not isinstance(step, (Apply, Mutate)):
+        return step
+    params = {name: tuple(v) if isinstance(v, list) else v for name, v in step.params.items()}
+    return msgspec.structs.replace(step, params=params)
 
 
 def as_builtins(program: Program) -> Any:

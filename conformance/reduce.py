@@ -66,6 +66,7 @@ class _Reduction:
             improved = any([self.try_all(candidates) for candidates in PASSES])
         self.offer(_unrepeat(self.best.program.steps))
         self.offer(_without_constants(self.best.program.steps))
+        self.offer(_in_order_of_use(self.best.program.steps))
         return self.examine(renumber(self.best.program)) or self.best
 
     def examine(self, program: Program) -> Case | None:
@@ -260,19 +261,25 @@ def roots(program: Program) -> Iterator[Steps]:
 def ops(program: Program) -> Iterator[Steps]:
     """The plainest op of the same kind, and plain parameters: what is left of an op then matters."""
     for place, step in enumerate(program.steps):
-        if isinstance(step, Mutate) and step.op != "mul_scalar_":
-            yield _needed(_replaced(program, place, Mutate("mul_scalar_", step.target, (), {"value": 2.0})))
-        if isinstance(step, Apply) and len(step.outs) == 1 and step.op not in PLAIN_OPS:
-            yield _needed(_replaced(program, place, Apply("mul_scalar", step.inputs[:1], step.outs, {"value": 2.0})))
-            if len(step.inputs) == 2:
-                yield _replaced(program, place, Apply("mul", step.inputs, step.outs))
+        for plain in _plainer_ops(step):
+            yield _needed(_replaced(program, place, plain))
         if isinstance(step, (Apply, Mutate)):
             for name, value in step.params.items():
                 if isinstance(value, int) and value:
                     yield _replaced(program, place, _replace(step, params={**step.params, name: type(value)(0)}))
 
 
-PLAIN_OPS = ("mul_scalar", "mul", "clone", "add")
+def _plainer_ops(step: AnyStep) -> Iterator[AnyStep]:
+    """The step with a plainer op on its operands: multiplication by 2, then of or by the first two operands."""
+    if isinstance(step, Mutate) and step.op != "mul_scalar_":
+        yield Mutate("mul_scalar_", step.target, (), {"value": 2.0})
+        if step.inputs and step.op != "add_":
+            yield Mutate("add_", step.target, step.inputs[-1:])
+    if isinstance(step, Apply) and len(step.outs) == 1 and step.op != "mul_scalar":
+        for operand in dict.fromkeys(step.inputs):
+            yield Apply("mul_scalar", (operand,), step.outs, {"value": 2.0})
+        if len(step.inputs) == 2 and step.op != "mul":
+            yield Apply("mul", step.inputs, step.outs)
 
 
 def _replaced(program: Program, place: int, step: AnyStep) -> Steps:
@@ -404,6 +411,13 @@ def _unrepeat(steps: Steps) -> Steps | None:
             distinct = _replace(step, inputs=(step.inputs[0], twin.out))
             return (*steps[:place], twin, distinct, *steps[place + 1 :])
     return None
+
+
+def _in_order_of_use(steps: Steps) -> Steps:
+    """The leaves first, in the order in which they are read: which was made first is seldom the cause."""
+    uses = {slot: n for n, slot in reversed(list(enumerate(slot for step in steps for slot in step.reads())))}
+    leaves = sorted((s for s in steps if isinstance(s, Leaf)), key=lambda leaf: uses.get(leaf.out, len(uses) + leaf.out))
+    return (*leaves, *(s for s in steps if not isinstance(s, Leaf)))
 
 
 PASSES = (stretches, deletions, leaves, bypasses, roots, flags, shapes, ops, plain_values)

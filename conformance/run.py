@@ -34,7 +34,7 @@ from conformance.scope import Scope
 from conformance.script import Script
 
 PHASES = (8, 32, 128)  # programs a phase: small at first, so that every area is met within the first second
-REDUCTIONS_PER_AREA = 24  # most failing programs of an area that are reduced
+REDUCTIONS_PER_AREA = 60  # most failing programs of an area that are reduced
 CAUSES_PER_RULE = 5  # most causes reported for one rule
 LIMITS = {
     "phase_programs": float(PHASES[-1]),
@@ -247,6 +247,9 @@ class Run:
             case = self.judge.examine(program)
             if case is None or case.rule.traits - self.engine.engine.traits:
                 return
+            if self.is_explained(case):  # its cause was reported before: reductions are kept for new ones
+                self.failing[case.rule.id] += 1
+                return
             self.reductions[area.name] += 1
             reduced = reduce(case, self.judge)
             if reduced.rule not in self.rules:  # of those asked for, the one that the program itself breaks
@@ -271,14 +274,17 @@ class Run:
         causes.append(failure.id)
         yield failure
 
-    def is_known(self, case: Case) -> bool:
+    def is_explained(self, case: Case) -> bool:
         """Whether a cause reported before explains the case: one of the same rule and symptom whose ops are among its ops."""
         ops = frozenset(s.op for s in case.program.steps if isinstance(s, (Apply, Mutate)))
-        key = case.rule.id, *symptom(case)
-        known = self.known.setdefault(key, [])
-        if any(other <= ops for other in known):
+        return any(other <= ops for other in self.known.get((case.rule.id, *symptom(case)), ()))
+
+    def is_known(self, case: Case) -> bool:
+        """The same, and from now on the case explains others."""
+        if self.is_explained(case):
             return True
-        known.append(ops)
+        ops = frozenset(s.op for s in case.program.steps if isinstance(s, (Apply, Mutate)))
+        self.known.setdefault((case.rule.id, *symptom(case)), []).append(ops)
         return False
 
     def failure(self, program: Program, case: Case) -> Failure:

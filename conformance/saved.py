@@ -81,13 +81,17 @@ def _simple(text: str, group: str) -> Iterator[Call]:
             yield Call(name, kept, inputs, f"{function}({', '.join(i.name for i in inputs)})")
 
 
+def parse(line: str, group: str) -> Call:
+    """One line `name | inputs | expression`."""
+    name, inputs, expression = (part.strip() for part in line.split(" | ", 2))
+    return Call(name, group, tuple(_input(i) for i in inputs.split()), expression)
+
+
 def calls() -> list[Call]:
     """All calls of the table."""
     out = [*_simple(UNARY, "unary"), *_simple(BINARY, "binary")]
     for group, text in CALLS.items():
-        for line in text.strip().splitlines():
-            name, inputs, expression = (part.strip() for part in line.split(" | ", 2))
-            out.append(Call(name, group, tuple(_input(i) for i in inputs.split()), expression))
+        out += [parse(line, group) for line in text.strip().splitlines()]
     return out
 
 

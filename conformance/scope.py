@@ -21,6 +21,7 @@ from conformance.program import (
     Enter,
     Exit,
     Grad,
+    Gradient,
     InvalidProgram,
     Leaf,
     Mutate,
@@ -33,8 +34,18 @@ from conformance.program import (
 
 UNKNOWN = Bounds(-math.inf, math.inf, None)
 FLOATS = ("float32", "float64")
+# Those that nearly every step asks for, as names of the module: reading an attribute of BITS costs more than the arithmetic.
+_EMPTY: int = _F.EMPTY
+_ZERO_DIM: int = _F.ZERO_DIM
+_NOTHING_REQUIRES_GRAD: int = _F.NOTHING_REQUIRES_GRAD
+_DETACHED_USED: int = _F.DETACHED_USED
+_FAN_OUT: int = _F.FAN_OUT
 _CONSTANT_IN_BACKWARD: int = _F.CONSTANT_IN_BACKWARD
 _NON_LEAF_IN_BACKWARD: int = _F.NON_LEAF_IN_BACKWARD
+_LEAF_REUSED: int = _F.LEAF_REUSED
+_BACKWARD: int = _F.BACKWARD
+_EXPLICIT_GRADIENT: int = _F.EXPLICIT_GRADIENT
+_KINK_BITS: dict[bool, int] = {False: 0, True: _F.KINK}
 
 
 class Storage:
@@ -89,6 +100,8 @@ class Scope:
         self.features = 0
         self.modes: list[bool] = []
         self.recording = True
+        # Slots as bits: all of them, those that require grad, those that are not leaves, those that several ops have used.
+        self.filled = self.requiring = self.interior = self.reused = 0
         self.backwards = 0
         self.accumulated = 0
         self.consumed = 0
@@ -121,72 +134,94 @@ class Scope:
     # -- steps that make tensors ---------------------------------------------------------------------------------------
 
     def leaf(self, step: Leaf, bounds: Bounds | None = None) -> Slot:
-        """A leaf; its bounds come from its values unless they are given."""
+        """A leaf. Its bounds come from its values; generation, whose leaves are right by construction, gives them."""
+        if bounds is None:
+            bounds = self._check_leaf(step)
+        out, dtype, requires_grad = step.out, step.dtype, step.requires_grad
+        storage = Storage(bounds)
+        slot = Slot(out, step.shape, dtype, storage, requires_grad)
+        bit = 1 << out
+        self.filled |= bit
+        if requires_grad:
+            storage.leaf = slot
+            self.requiring |= bit
+        self.slots[out] = slot
+        self.dtypes.add(dtype)
+        return slot
+
+    def _check_leaf(self, step: Leaf) -> Bounds:
+        """That a leaf is well typed; returns the bounds of its values."""
         if size(step.shape) != len(step.values):
             misfit(f"{len(step.values)} values for shape {step.shape}")
         if len(step.shape) > 4 or any(n < 0 for n in step.shape):
             misfit(f"shape {step.shape} has more than four axes or a negative one")
         if step.requires_grad and step.dtype not in FLOATS:
             misfit(f"a leaf of dtype {step.dtype} cannot require grad")
-        if bounds is None:
-            bounds = Bounds(min(step.values), max(step.values), None) if step.values else Bounds(0.0, 0.0, 0)
-        slot = Slot(step.out, step.shape, step.dtype, Storage(bounds), step.requires_grad)
-        if step.requires_grad:
-            slot.storage.leaf = slot
-        self.slots[step.out] = slot
-        self.dtypes.add(step.dtype)
-        return slot
+        return Bounds(min(step.values), max(step.values), None) if step.values else Bounds(0.0, 0.0, 0)
 
-    def op(self, step: Apply, op: Op | None = None, bounds: Bounds | None = None, shapes: Any = None) -> None:
+    def op(self, step: Apply) -> None:
         """A pure op or a view."""
-        op = op or self._op(step.op, inplace=False)
-        slots = self.slots
-        inputs = [slots[i] for i in step.inputs]
-        if shapes is None:
-            self._check_operands(op, inputs)
-            shapes = op.shape([s.shape for s in inputs], step.params)
-            bounds = op.bounds([s.bounds for s in inputs], step.params, [s.shape for s in inputs]) or UNKNOWN
+        op = self._op(step.op, inplace=False)
+        inputs = [self.slots[i] for i in step.inputs]
+        self._check_operands(op, inputs)
+        operands = [s.shape for s in inputs]
+        shapes = op.shape(operands, step.params)
         if len(shapes) != len(step.outs):
             misfit(f"{op.name} has {len(shapes)} results, not {len(step.outs)}")
-        dtype = op.result_dtype or self._promote(inputs)
-        recorded = self._record(op, step.inputs, inputs)
-        graph = 0
-        if recorded:
-            for s in inputs:
-                graph |= s.graph
-        self.ops.add(op.name)
+        self.grow(step.outs, op, inputs, shapes, op.bounds([s.bounds for s in inputs], step.params, operands) or UNKNOWN)
+
+    def grow(self, outs: tuple[int, ...], op: Op, inputs: list[Slot], shapes: tuple[Shape, ...], bounds: Bounds) -> list[Slot]:
+        """The results of an op whose operands, shapes and bounds are known to fit."""
         first = inputs[0]
+        dtype = op.result_dtype or (first.dtype if len(inputs) == 1 else self._promote(inputs))
+        graph = self._record(op, inputs)
+        recorded = graph != 0
+        self.ops.add(op.name)
         view = op.view and (op.name != "reshape" or first.contiguous)
-        for number, (out, shape) in enumerate(zip(step.outs, shapes, strict=True)):
-            index = op.index_outputs and number >= len(shapes) - op.index_outputs
+        indices_from = len(shapes) - op.index_outputs
+        made = []
+        for number, (out, shape) in enumerate(zip(outs, shapes, strict=True)):
             if view:
                 slot = Slot(out, shape, dtype, first.storage, recorded)
                 self._make_view(slot, first, op, len(shapes))
+            elif number < indices_from:
+                slot = Slot(out, shape, dtype, Storage(bounds), recorded)
+                self._describe(slot, op, inputs)
             else:
-                slot = Slot(out, shape, "int64" if index else dtype, Storage(bounds or UNKNOWN), recorded and not index)
-                for s in inputs:
-                    if not s.contiguous:
-                        slot.contiguous = False
-                if op.name == "clone":
-                    slot.storage.clone_of = first.storage
-                if op.view:  # a reshape that may be a view after all: nothing is to be written through it
-                    slot.of_leaf = first.of_leaf or (first.is_leaf and first.requires_grad)
-                    slot.overlaps = True
+                slot = Slot(out, shape, "int64", Storage(bounds), False)
+                self._describe(slot, op, inputs)
             if slot.requires_grad:
                 slot.is_leaf = False
                 slot.above = graph
                 slot.graph = graph | 1 << out
-            slots[out] = slot
+                self.requiring |= 1 << out
+                self.interior |= 1 << out
+            self.filled |= 1 << out
+            self.slots[out] = slot
+            made.append(slot)
         if recorded:
-            outs = [slots[o] for o in step.outs]
-            curved = any([s.curved for s in inputs])
-            for slot in outs:
-                slot.curved = curved
-            self._save(op, inputs, outs)
+            for s in inputs:
+                if s.curved:
+                    for slot in made:
+                        slot.curved = True
+            self._save(op, inputs, made)
             if 0 in shapes[0] or 0 in first.shape:
-                self.features |= _F.EMPTY
+                self.features |= _EMPTY
             elif not first.shape:
-                self.features |= _F.ZERO_DIM
+                self.features |= _ZERO_DIM
+        return made
+
+    def _describe(self, slot: Slot, op: Op, inputs: list[Slot]) -> None:
+        """What is rarely so of a result with memory of its own."""
+        for s in inputs:
+            if not s.contiguous:
+                slot.contiguous = False
+        if op.name == "clone":
+            slot.storage.clone_of = inputs[0].storage
+        if op.view:  # a reshape that may be a view after all: nothing is to be written through it
+            first = inputs[0]
+            slot.of_leaf = first.of_leaf or (first.is_leaf and first.requires_grad)
+            slot.overlaps = True
 
     def _make_view(self, slot: Slot, source: Slot, op: Op, results: int) -> None:
         """Mark a slot as a view of another."""
@@ -206,6 +241,7 @@ class Scope:
         slot = Slot(step.out, source.shape, source.dtype, source.storage, False)
         slot.contiguous, slot.overlaps, slot.detached, slot.parent = source.contiguous, source.overlaps, True, source
         source.storage.detached = True
+        self.filled |= 1 << step.out
         self.slots[step.out] = slot
         if source.requires_grad:
             self.features |= _F.DETACHED
@@ -215,35 +251,44 @@ class Scope:
         source = self.slots[step.source]
         slot = Slot(step.out, source.shape, source.dtype, Storage(UNKNOWN), bool(self.higher >> source.name & 1))
         slot.is_leaf = not slot.requires_grad
+        self._note_gradient(slot)
         slot.above = source.graph
         slot.graph = (source.graph | 1 << step.out) if slot.requires_grad else 0
         self.slots[step.out] = slot
         self.features |= _F.READ_GRAD
 
+    def _note_gradient(self, slot: Slot) -> None:
+        """A gradient has become a slot."""
+        bit = 1 << slot.name
+        self.filled |= bit
+        if slot.requires_grad:
+            self.requiring |= bit
+            self.interior |= bit
+
     # -- steps that change tensors -------------------------------------------------------------------------------------
 
-    def mutate(self, step: Mutate, op: Op | None = None, bounds: Bounds | None = None) -> None:
+    def mutate(self, step: Mutate) -> None:
         """An in-place op."""
-        op = op or self._op(step.op, inplace=True)
-        target = self.slots[step.target]
-        inputs = [target, *[self.slots[i] for i in step.inputs]]
-        if bounds is None:
-            self._check_operands(op, inputs)
-            op.shape([s.shape for s in inputs], step.params)
-            bounds = op.bounds([s.bounds for s in inputs], step.params, [s.shape for s in inputs]) or UNKNOWN
+        op = self._op(step.op, inplace=True)
+        inputs = [self.slots[i] for i in (step.target, *step.inputs)]
+        self._check_operands(op, inputs)
+        operands = [s.shape for s in inputs]
+        op.shape(operands, step.params)
+        self.write(op, inputs, op.bounds([s.bounds for s in inputs], step.params, operands) or UNKNOWN)
+
+    def write(self, op: Op, inputs: list[Slot], bounds: Bounds) -> None:
+        """An in-place op into the first of its operands, which are known to fit; the bounds are those of the values written."""
+        target = inputs[0]
         self.ops.add(op.name)
         storage = target.storage
         self._note_write(target, storage)
         storage.version += 1
         whole = not target.view and len(storage.members) == 1
         storage.bounds = bounds if whole else union(storage.bounds, bounds)
-        recorded = self._record(op, (step.target, *step.inputs), inputs)
-        if recorded:
+        graph = self._record(op, inputs)
+        if graph:
             if not target.requires_grad:
                 self.features |= _F.FLAG_GAINED_IN_PLACE
-            graph = 0
-            for s in inputs:
-                graph |= s.graph
             base = target.base
             for member in storage.members:
                 if member.base is base:
@@ -251,6 +296,8 @@ class Scope:
                     member.is_leaf = False
                     member.above = graph
                     member.graph = graph | 1 << member.name
+                    self.requiring |= 1 << member.name
+                    self.interior |= 1 << member.name
             self._save(op, inputs, [target])
             if any(what > 0 and inputs[what].storage is storage for what, _ in op.saved):
                 self.features |= _F.SAVED_INPUT_WRITTEN  # a.mul_(a) overwrites the operand that it saved
@@ -299,7 +346,9 @@ class Scope:
             self.features |= _F.NON_LEAF_FLAG
         if slot.is_leaf:
             slot.requires_grad = step.value
-            slot.graph = 1 << slot.name if step.value else 0
+            bit = 1 << slot.name
+            slot.graph = bit if step.value else 0
+            self.requiring = self.requiring | bit if step.value else self.requiring & ~bit
             slot.storage.leaf = slot if step.value and not slot.detached else slot.storage.leaf
             self.features |= _F.STAGE_BOUNDARY if slot.detached else _F.FLAG_SET
 
@@ -341,30 +390,23 @@ class Scope:
 
     def backward(self, step: Backward) -> None:
         """backward(): accumulates."""
-        features: int = _F.BACKWARD
+        features = _BACKWARD
         graph = self._traverse(step)
-        curved = any(self.slots[r].curved for r in step.roots)
+        walked = graph & self.requiring
+        leaves = walked & ~self.interior
+        if self.filled != self.requiring:
+            features |= _CONSTANT_IN_BACKWARD
+        if walked != leaves:
+            features |= _NON_LEAF_IN_BACKWARD
+        if leaves & self.reused:
+            features |= _LEAF_REUSED
         if step.inputs is not None:
             features |= _F.INPUTS
-            reached = sum(1 << i for i in set(step.inputs))
-        else:
-            reached = graph
-        leaves = 0
-        for name, slot in self.slots.items():
-            if not slot.requires_grad:
-                features |= _CONSTANT_IN_BACKWARD
-            elif graph >> name & 1:
-                if not slot.is_leaf:
-                    features |= _NON_LEAF_IN_BACKWARD
-                else:
-                    leaves |= 1 << name
-                    if slot.uses > 1:
-                        features |= _F.LEAF_REUSED
-        leaves &= reached
+            leaves &= sum(1 << i for i in set(step.inputs))
         if self.accumulated & leaves:
             features |= _F.ACCUMULATED_AGAIN
         self.accumulated |= leaves
-        if step.create_graph and curved:
+        if step.create_graph and any(self.slots[r].curved for r in step.roots):
             self.higher |= leaves
         self.features |= features
 
@@ -381,6 +423,7 @@ class Scope:
                     continue  # there is no gradient to hold
             slot = Slot(out, source.shape, source.dtype, Storage(UNKNOWN), differentiable)
             slot.is_leaf = not differentiable
+            self._note_gradient(slot)
             slot.curved = differentiable
             slot.above = graph
             slot.graph = graph | 1 << out if differentiable else 0
@@ -391,34 +434,37 @@ class Scope:
         """What every differentiation exercises; returns the graph it walks."""
         features = graph = 0
         roots = [self.slots[r] for r in step.roots]
-        if step.gradients and len(step.gradients) != len(roots):
-            misfit(f"{len(step.gradients)} gradients for {len(roots)} roots")
-        for number, root in enumerate(roots):
+        gradients: tuple[Gradient, ...] = step.gradients or (None,) * len(roots)
+        if len(gradients) != len(roots):
+            misfit(f"{len(gradients)} gradients for {len(roots)} roots")
+        for root, gradient in zip(roots, gradients, strict=True):
             graph |= root.graph
-            gradient = step.gradients[number] if step.gradients else None
             if not root.requires_grad:
                 features |= _F.ROOT_WITHOUT_GRAD
             if gradient is None:
                 if size(root.shape) != 1:
                     features |= _F.NON_SCALAR_ROOT
                 continue
-            features |= _F.EXPLICIT_GRADIENT
-            shape = self.slots[gradient].shape if isinstance(gradient, int) else getattr(step, "shape", None) or root.shape
-            if not isinstance(gradient, int) and size(shape) != len(gradient):
-                misfit(f"{len(gradient)} gradient values for shape {shape}")
+            features |= _EXPLICIT_GRADIENT
+            if isinstance(gradient, int):
+                shape = self.slots[gradient].shape
+            else:
+                shape = (step.shape if type(step) is Backward else None) or root.shape
+                if size(shape) != len(gradient):
+                    misfit(f"{len(gradient)} gradient values for shape {shape}")
             if shape != root.shape:
                 features |= _F.GRADIENT_OF_OTHER_SHAPE
         if len(roots) > 1:
             features |= _F.SEVERAL_ROOTS
         if step.create_graph:
             features |= _F.CREATE_GRAPH
-        if graph & self.higher and any(r.graph & self.higher for r in roots):
+        if graph & self.higher:
             features |= _F.HIGHER_ORDER
         if graph & self.consumed:
             features |= _F.WALKED_AGAIN
         if graph & self.retained:
             features |= _F.RETAINED_AGAIN
-        nodes = graph & ~self._leaves()
+        nodes = graph & self.interior
         keep = step.create_graph if step.retain_graph is None else step.retain_graph
         if keep:
             self.retained |= nodes
@@ -427,14 +473,6 @@ class Scope:
         self.backwards += 1
         self.features |= features
         return graph
-
-    def _leaves(self) -> int:
-        """The slots that are leaves, as bits."""
-        bits = 0
-        for name, slot in self.slots.items():
-            if slot.is_leaf:
-                bits |= 1 << name
-        return bits
 
     # -- shared ---------------------------------------------------------------------------------------------------------
 
@@ -457,64 +495,76 @@ class Scope:
 
     def _promote(self, inputs: list[Slot]) -> str:
         """The dtype of a result: float64 wins; a 0-dim operand does not promote others of its kind."""
-        dtypes = {s.dtype for s in inputs if s.dtype in FLOATS}
-        if len(dtypes) == 1:
-            return dtypes.pop()
+        dtype = inputs[0].dtype
+        if all([s.dtype == dtype or s.dtype not in FLOATS for s in inputs]):
+            return dtype
         self.features |= _F.MIXED_DTYPES
         ranked = {s.dtype for s in inputs if s.dtype in FLOATS and s.shape}
         return ranked.pop() if len(ranked) == 1 else "float64"
 
-    def _record(self, op: Op, names: tuple[int, ...], inputs: list[Slot]) -> bool:
-        """Whether the op goes into the graph, and what that exercises."""
-        features = 0
-        requiring = [s for s in inputs if s.requires_grad]
-        if not requiring:
-            self.features |= _F.NOTHING_REQUIRES_GRAD
+    def _record(self, op: Op, inputs: list[Slot]) -> int:
+        """The graph that the op adds a node to, as bits, and what that exercises; 0 where it is not recorded."""
+        graph = 0
+        for s in inputs:
+            graph |= s.graph
+        if not graph:
+            self.features |= _NOTHING_REQUIRES_GRAD
             for s in inputs:
                 if s.detached:
-                    self.features |= _F.DETACHED_USED
-            return False
+                    self.features |= _DETACHED_USED
+            return 0
         if not self.recording:
             self.features |= _F.UNRECORDED
-            return False
-        shape = inputs[0].shape
-        if len(requiring) < len(inputs) and any([not s.requires_grad and s.dtype in FLOATS for s in inputs]):
-            features |= _F.CONSTANT_OPERAND
-        if len(set(names)) < len(names):
-            features |= _F.REPEATED_OPERAND
+            return 0
+        features = _KINK_BITS[op.kink] | CHAPTER_BITS[op.chapter]
+        if len(inputs) > 1:
+            features |= self._combine(op, inputs)
             inputs = list(dict.fromkeys(inputs))  # an op that takes a tensor twice is one use of it
         for s in inputs:
             s.uses += 1
-            if s.uses > 1 and not s.is_leaf:
-                features |= _F.FAN_OUT
+            if s.uses > 1:
+                self.reused |= 1 << s.name
+                if not s.is_leaf:
+                    features |= _FAN_OUT
             if s.detached:
-                features |= _F.DETACHED_USED
-            if s.shape != shape and op.chapter in ("binary", "matmul", "inplace"):
+                features |= _DETACHED_USED
+        self.features |= features
+        return graph
+
+    def _combine(self, op: Op, inputs: list[Slot]) -> int:
+        """What several operands of one recorded op exercise."""
+        features: int = 0
+        shape, broadcasts = inputs[0].shape, op.chapter in ("binary", "matmul", "inplace")
+        for number, s in enumerate(inputs):
+            if not s.requires_grad and s.dtype in FLOATS:
+                features |= _F.CONSTANT_OPERAND
+            if s in inputs[:number]:
+                features |= _F.REPEATED_OPERAND
+            if broadcasts and s.shape != shape:
                 features |= _F.BROADCAST
-        if op.kink:
-            features |= _F.KINK
-        self.features |= features | CHAPTER_BITS[op.chapter]
-        return True
+        return features
 
     def _save(self, op: Op, inputs: list[Slot], outs: list[Slot]) -> None:
         """What the node keeps for backward, so that writes into it can be told from harmless ones."""
-        saved = op.saved
+        curved = op.saves == "own"
         for s in inputs:
-            s.storage.read_at = s.storage.version
-        if op.saves == "own":
-            outs[0].curved = True
-        for what, when in saved:
-            if when is None or inputs[when].requires_grad:
-                if what < 0:
-                    for out in outs:
-                        out.storage.saved_output_at = out.storage.version
-                        out.curved = True
-                    continue
-                if inputs[what].requires_grad:
-                    for out in outs:
-                        out.curved = True
-                if not (op.inplace and what == 0):
-                    inputs[what].storage.saved_input_at = inputs[what].storage.version
+            storage = s.storage
+            storage.read_at = storage.version
+        for what, when in op.saved:
+            if when is not None and not inputs[when].requires_grad:
+                continue
+            if what < 0:
+                curved = True
+                for out in outs:
+                    out.storage.saved_output_at = out.storage.version
+            else:
+                saved = inputs[what]
+                curved = curved or saved.requires_grad
+                if what or not op.inplace:
+                    saved.storage.saved_input_at = saved.storage.version
+        if curved:
+            for out in outs:
+                out.curved = True
 
 
 def misfit(message: str) -> NoReturn:

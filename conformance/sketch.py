@@ -70,7 +70,7 @@ class Sketch:
     def leaf(self, values: Nested, *, requires_grad: bool = True, dtype: str | None = None) -> int:
         """A leaf from nested lists of numbers."""
         out = self.slot()
-        self.add(Leaf(out, _shape(values), tuple(flatten(values)), dtype or self.dtype, requires_grad))  # type: ignore[arg-type]
+        self.add(Leaf(out, _shape(values), _numbers(values), dtype or self.dtype, requires_grad))  # type: ignore[arg-type]
         return out
 
     def constant(self, values: Nested, *, dtype: str | None = None) -> int:
@@ -85,12 +85,12 @@ class Sketch:
         """A pure op or a view with several results."""
         shapes = CATALOG[name].shape([self.scope.slots[i].shape for i in inputs], params)
         outs = tuple(self.slot() for _ in shapes)
-        self.add(Apply(name, inputs, outs, params))
+        self.add(Apply(name, inputs, outs, _tuples(params)))
         return outs
 
     def write(self, name: str, target: int, *inputs: int, **params: Any) -> None:
         """An in-place op."""
-        self.add(Mutate(name, target, inputs, params))
+        self.add(Mutate(name, target, inputs, _tuples(params)))
 
     def detach(self, source: int) -> int:
         """A detached alias."""
@@ -140,8 +140,8 @@ class Sketch:
             return names, (), None
         if isinstance(roots, int):
             shape = _shape(gradient)
-            return names, (tuple(flatten(gradient)),), shape if shape != self.scope.slots[roots].shape else None
-        return names, tuple(None if g is None else tuple(flatten(g)) for g in gradient), None
+            return names, (_numbers(gradient),), shape if shape != self.scope.slots[roots].shape else None
+        return names, tuple(None if g is None else _numbers(g) for g in gradient), None
 
     def read_grad(self, source: int) -> int:
         """`.grad` as a tensor."""
@@ -156,6 +156,16 @@ class Sketch:
     def drop(self, target: int) -> None:
         """Delete a variable."""
         self.add(Drop(target))
+
+
+def _tuples(params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as a program holds them."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in params.items()}
+
+
+def _numbers(values: Nested) -> tuple[float, ...]:
+    """The numbers in row-major order, as floats: a program's JSON tells 1 from 1.0."""
+    return tuple(map(float, flatten(values)))
 
 
 def _shape(values: Nested) -> tuple[int, ...]:

@@ -43,7 +43,7 @@ def values(bank: str, offset: int, count: int) -> tuple[float, ...]:
 @lru_cache(maxsize=1024)
 def indices(offset: int, count: int, below: int) -> tuple[float, ...]:
     """That many indices below a bound, repeats likely."""
-    return tuple(abs(int(BANKS["integers"][0][(offset * 7 + i) % _LENGTH])) % below for i in range(count))
+    return tuple(abs(BANKS["integers"][0][(offset * 7 + i) % _LENGTH]) % below for i in range(count))
 
 
 OFFSETS = _OFFSETS

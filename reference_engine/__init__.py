@@ -20,7 +20,7 @@ from .modes import (
 )  # fmt: skip
 from .ops import pointwise, binary, compare, shape, strided, parts, join, reduce, norms, scan  # noqa: I001
 from .ops import index, indexadd, linalg, cast, activation, create, random, operators
-from .ops import chapters as _chapters
+from .ops import aten as _aten, chapters as _chapters  # noqa: F401
 from .ops.table import FUNCTIONS as _FUNCTIONS
 from . import printing as _printing
 from .install import installed_as_torch
@@ -35,8 +35,8 @@ for _name, _fn in _FUNCTIONS.items():
 for _name in _dtypes.NAMES:
     setattr(_here, _name, getattr(_dtypes, _name))
 
-from . import autograd, nn  # noqa: E402
-from . import _C, func, special, utils  # noqa: E402
+from . import autograd, nn, optim  # noqa: E402
+from . import _C, fft, func, linalg, special, utils  # noqa: E402
 from .func import vmap  # noqa: E402
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled  # noqa: E402
 from .ops.random import Generator, default_generator  # noqa: E402

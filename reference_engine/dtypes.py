@@ -145,7 +145,7 @@ def result_type_of(operands: Iterable[Any]) -> dtype:
     for x in operands:
         if x is None:
             continue
-        if isinstance(x, np.ndarray):
+        if isinstance(x, (np.ndarray, np.generic)):
             rank, d = (0 if x.ndim else 1), OF_NUMPY[x.dtype]
         else:
             rank, d = 2, of_number(x)

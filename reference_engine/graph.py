@@ -163,6 +163,9 @@ def edge_of(t: Any) -> Edge:
     edge = t._edge
     if edge is not None:
         return edge
+    if not t._rg:
+        # A view made under no_grad requires grad by its base, but no gradient flows from it.
+        return NO_EDGE
     meta = t._meta
     if meta is None:
         meta = t._meta = _t.Meta()

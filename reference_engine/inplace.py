@@ -6,14 +6,13 @@ on the written window and lets the gradient of the rest pass (torch: functions/t
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from . import errors, views
-from .graph import NO_EDGE, Node, edge_of, hooks_of
+from .graph import NO_EDGE, Node, edge_of
 from .modes import alert, state
 from .saved import SavedCopy, SavedResult
 from .storage import Storage, address, strided, strides
@@ -24,17 +23,17 @@ def check(t: Tensor) -> None:
     """Raise if a recorded write into `t` is not allowed: a leaf that requires grad, a view of one, a frozen view."""
     if t._view is not None:
         views.refuse(t)
-        if t.requires_grad and t._view.base.is_leaf:
+        if t._view.base._edge is None and t.requires_grad:
             raise errors.ViewOfLeafInPlace(
                 "a view of a leaf Variable that requires grad is being used in an in-place operation."
             )
-    if t.requires_grad and t.is_leaf:
+    if t._edge is None and t.requires_grad:
         raise errors.LeafInPlace("a leaf Variable that requires grad is being used in an in-place operation.")
 
 
 def check_memory(array: ndarray) -> None:
     """Raise if several elements of a destination share one place."""
-    if 0 in array.strides and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
+    if 0 in array.strides and array.size and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."
@@ -157,17 +156,12 @@ def rebase(t: Tensor, node: Node) -> None:
     slices = CopySlices(base, t, node)
     _set_history(base, slices)
     t._rg = True
-    info.version = -1  # stale: the next access makes the grad_fn anew
+    views.regenerate(t)
 
 
 def _set_history(t: Tensor, node: Node) -> None:
-    """A new grad_fn: tensor hooks stay with the old one, retain_grad moves along."""
-    meta = t._meta
-    if meta is not None and meta.retains and t._edge is not None:
-        old, nr = t._edge
-        if old.hooks is not None:
-            old.hooks.retains.pop(nr, None)
-        hooks_of(node).retains[0] = weakref.ref(t)
+    """A new grad_fn."""
+    views.move_retained(t, node)
     t._rg, t._edge = True, (node, 0)
     if t._view is not None:
         t._view.version = t._storage.version
@@ -189,7 +183,7 @@ class CopySlices(Node):
         b, v = base._array, view._array
         start = (address(v) - address(b)) // max(1, b.itemsize)
         self.base, self.window = (b.shape, strides(b)), (v.shape, strides(v), start)
-        self.replay = view._view.replay
+        self.replay = views.replay(view)
 
     def _checked_inner(self) -> Node:
         if self.inner is None:

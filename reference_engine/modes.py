@@ -26,6 +26,7 @@ class _State(threading.local):
         self.parents: list[Any] = []
         self.dual_level = -1
         self.transforms: list[Any] = []
+        self.transposing = False  # a vjp is being run backwards, to go forward (autograd/tangents.py)
         # NumPy keeps its error state per thread. Poles and overflows are ordinary values here, as in torch.
         np.seterr(all="ignore")
 

@@ -172,8 +172,8 @@ def _version_error(node: Node, i: int, entry: Any, version: int) -> Exception:
     )
     if type(entry) is SavedResult:
         text += f", which is output {entry.nr} of {node.name()},"
-    elif type(entry) is not SavedCopy and entry._edge is not None:
-        text += f", which is output {entry._edge[1]} of {entry._edge[0].name()},"
+    elif type(entry) is not SavedCopy and (edge := entry._current_edge()) is not None:
+        text += f", which is output {edge[1]} of {edge[0].name()},"
     text += f" is at version {now}; expected version {version} instead. "
     if state.anomaly:
         text += (

@@ -7,6 +7,7 @@ a second Storage on the same bytes: that is why writes through it escape the ver
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def owner(array: np.ndarray) -> np.ndarray:
 
 def address(array: np.ndarray) -> int:
     """The address of the first element."""
-    return array.__array_interface__["data"][0]
+    return array.ctypes.data
 
 
 def flat(array: np.ndarray) -> np.ndarray:
@@ -47,13 +48,18 @@ def flat(array: np.ndarray) -> np.ndarray:
 
 def offset(array: np.ndarray) -> int:
     """Where `array` starts in its buffer, in elements."""
+    if array.base is None:
+        return 0
     return (address(array) - address(owner(array))) // max(1, array.itemsize)
 
 
 def strides(array: np.ndarray) -> tuple[int, ...]:
     """Strides in elements, as torch counts them."""
-    size = array.itemsize
-    return tuple(s // size for s in array.strides)
+    size, steps = array.itemsize, array.strides
+    if not array.size and not any(steps):
+        # NumPy gives an empty array no strides; torch counts a length of 0 as 1.
+        return tuple(math.prod(max(1, n) for n in array.shape[i + 1 :]) for i in range(array.ndim))
+    return tuple(s // size for s in steps)
 
 
 def strided(whole: np.ndarray, shape: tuple[int, ...], steps: tuple[int, ...], start: int) -> np.ndarray:

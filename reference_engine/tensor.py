@@ -75,7 +75,7 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
-        if self._current_edge() is not None:
+        if self._edge is not None:
             text = "you can only change requires_grad flags of leaf variables."
             if not value:
                 text += (
@@ -259,9 +259,10 @@ class Tensor:
             raise errors.AutogradError("can't retain_grad on Tensor that has requires_grad=False")
         if state.transforms:
             raise errors.in_transform("retain_grad")
-        edge = self._current_edge()
-        if edge is None:
+        # As in torch, a view whose base came to require grad counts as a leaf until its grad_fn is looked at.
+        if self._edge is None or self._meta is not None and self._meta.retains:
             return
+        edge = self._current_edge()
         if self._meta is None:
             self._meta = Meta()
         self._meta.retains = True

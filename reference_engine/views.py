@@ -7,9 +7,11 @@ an AsStrided node from the base's present history.
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from . import errors
+from .graph import hooks_of
 from .modes import state
 from .storage import offset, strides
 
@@ -53,6 +55,16 @@ def geometry(t: Any) -> tuple:
     return t._array.shape, strides(t._array), offset(t._array)
 
 
+def replay(t: Any) -> Any:
+    """How to view the base anew where a geometry cannot say it, else None: as given, or across a change of dtype."""
+    info = t._view
+    if info is None or info.replay is not None or info.base._array.dtype == t._array.dtype:
+        return None if info is None else info.replay
+    from .ops.complex import across
+
+    return across(info.base, t)
+
+
 def regenerate(t: Any) -> None:
     """Bring a view's grad_fn up to date with its base, which was written since.
 
@@ -62,16 +74,24 @@ def regenerate(t: Any) -> None:
 
     info = t._view
     base = info.base
-    if t._edge is None and not (base._rg or base._edge is not None):
+    if t._edge is None and not base._rg:
         return
     refuse(t, indirect=True)
-    if info.replay is not None:
-        fresh = info.replay(base)
-        t._edge = fresh._edge
-    else:
-        t._edge = as_strided_edge(base, t)
-    t._rg = True
+    again = replay(t)
+    edge = as_strided_edge(base, t) if again is None else again(base)._edge
+    move_retained(t, edge[0])
+    t._rg, t._edge = True, edge
     info.version = t._storage.version
+
+
+def move_retained(t: Any, node: Any) -> None:
+    """Before `t` gets `node` as its grad_fn: its tensor hooks stay with the old one, but retain_grad moves along."""
+    meta = t._meta
+    if meta is not None and meta.retains and t._edge is not None:
+        old, nr = t._edge
+        if old.hooks is not None:
+            old.hooks.retains.pop(nr, None)
+        hooks_of(node).retains[0] = weakref.ref(t)
 
 
 _WHY = {
@@ -98,5 +118,5 @@ def refuse(t: Any, indirect: bool = False) -> None:
             f"the inplace either both inside the {mode} block (if you don't want the inplace to be tracked) or both "
             "outside (if you want the inplace to be tracked)."
         )
-    name, nr = ("A function", 0) if t._edge is None else (t._edge[0].name(), t._edge[1])
-    raise errors.ViewInPlace(f"Output {nr} of {name} is a view and {what} modified inplace.{_WHY[info.creation]}")
+    name = "This tensor" if t._edge is None else f"Output {t._edge[1]} of {t._edge[0].name()}"
+    raise errors.ViewInPlace(f"{name} is a view and {what} modified inplace.{_WHY[info.creation]}")

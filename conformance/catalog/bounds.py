@@ -30,14 +30,15 @@ class Bounds(NamedTuple):
 BoundsRule = Callable[[Sequence[Bounds], dict[str, Any], Sequence[Shape]], "Bounds | None"]
 
 
-def size(shape: Shape) -> int:
-    """The number of elements."""
-    return math.prod(shape)
+# The number of elements of a shape.
+size: Callable[[Shape], int] = math.prod
 
 
-def finer(*grains: int | None) -> int | None:
-    """The grain that holds values of all these grains."""
-    return None if None in grains else max(g for g in grains if g is not None)
+def finer(a: int | None, b: int | None) -> int | None:
+    """The grain that holds values of both grains."""
+    if a is None or b is None:
+        return None
+    return a if a > b else b
 
 
 def union(a: Bounds, b: Bounds) -> Bounds:
@@ -47,9 +48,10 @@ def union(a: Bounds, b: Bounds) -> Bounds:
 
 def product(a: Bounds, b: Bounds) -> Bounds:
     """Bounds of elementwise products."""
-    corners = (a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi)
-    grain = None if a.grain is None or b.grain is None else a.grain + b.grain
-    return Bounds(min(corners), max(corners), grain)
+    alo, ahi, agrain = a
+    blo, bhi, bgrain = b
+    corners = (alo * blo, alo * bhi, ahi * blo, ahi * bhi)
+    return Bounds(min(corners), max(corners), None if agrain is None or bgrain is None else agrain + bgrain)
 
 
 def total(a: Bounds, terms: int) -> Bounds:

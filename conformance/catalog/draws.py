@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from conformance.catalog.bounds import Shape
@@ -14,10 +15,11 @@ Params = dict[str, Any]
 def one_of(**choices: tuple[Any, ...]) -> ParamsRule:
     """Each parameter is one of its choices, the first the simplest."""
 
-    def rule(chooser: Chooser, shape: Shape) -> Params:
-        return {name: pick(chooser, values) for name, values in choices.items()}
-
-    return rule
+    if len(choices) > 1:
+        return lambda chooser, shape: {name: pick(chooser, values) for name, values in choices.items()}
+    ((name, values),) = choices.items()
+    ready = [{name: value} for value in values]  # programs are frozen, and may share them
+    return lambda chooser, shape: ready[chooser.below(len(ready))]
 
 
 def a_dim(chooser: Chooser, shape: Shape) -> Params | None:
@@ -177,24 +179,23 @@ def rolled(chooser: Chooser, shape: Shape) -> Params | None:
 
 def peer(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
     """A second operand that broadcasts with the first: equal, with some axes 1, or of lower rank."""
-    return (Need(_companion(chooser, shape)),)
+    return _companions(shape)[chooser.below(6)]
 
 
 def two_peers(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
     """Two further operands that broadcast with the first."""
-    return Need(_companion(chooser, shape)), Need(_companion(chooser, shape))
+    companions = _companions(shape)
+    return companions[chooser.below(6)] + companions[chooser.below(6)]
 
 
-def _companion(chooser: Chooser, shape: Shape) -> Shape:
-    """A shape that broadcasts with this one."""
-    way = chooser.below(6)
-    if way < 3 or not shape:
-        return shape
-    if way == 3:
-        return shape[1:]
-    if way == 4:
-        return (1, *shape[1:]) if shape[0] != 1 else (2, *shape[1:])
-    return (*shape[:-1], 1)
+@lru_cache(maxsize=512)
+def _companions(shape: Shape) -> tuple[tuple[Need], ...]:
+    """Six shapes that broadcast with this one, the simplest first and most often."""
+    same = (Need(shape),)
+    if not shape:
+        return (same,) * 6
+    lower, wider = Need(shape[1:]), Need((1, *shape[1:]) if shape[0] != 1 else (2, *shape[1:]))
+    return same, same, same, (lower,), (wider,), (Need((*shape[:-1], 1)),)
 
 
 def twin(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
@@ -204,7 +205,14 @@ def twin(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
 
 def smaller(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
     """A second operand that broadcasts into the first, as in-place ops need."""
-    return (Need((shape, shape, shape[1:], (1, *shape[1:]) if shape else shape)[chooser.below(4)]),)
+    return _lesser(shape)[chooser.below(4)]
+
+
+@lru_cache(maxsize=512)
+def _lesser(shape: Shape) -> tuple[tuple[Need], ...]:
+    """Four shapes that broadcast into this one, the simplest first."""
+    same = (Need(shape),)
+    return same, same, (Need(shape[1:]),), (Need((1, *shape[1:]) if shape else shape),)
 
 
 def two_smaller(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
@@ -219,7 +227,7 @@ def mask(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
 
 def mask_and_peer(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
     """A mask of the same shape, and an operand that broadcasts with the first."""
-    return Need(shape, "bool"), Need(_companion(chooser, shape))
+    return Need(shape, "bool"), *_companions(shape)[chooser.below(6)]
 
 
 def right_factor(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:

@@ -61,15 +61,15 @@ class Op(msgspec.Struct, frozen=True):
     result_dtype: str | None = None
     index_outputs: int = 0
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kind of each operand: float, or int64 for an index, or bool for a mask."""
-        return _KINDS[self.torch, self.second]
+    # Told by the fields above, and kept, since generation asks for them at every step.
+    # kinds: the kind of each operand: float, or int64 for an index, or bool for a mask.
+    # saved: pairs (operand saved, operand whose requires_grad decides it or None for any); -1 is the result.
+    kinds: tuple[str, ...] = ()
+    saved: tuple[tuple[int, int | None], ...] = ()
 
-    @property
-    def saved(self) -> tuple[tuple[int, int | None], ...]:
-        """Pairs (operand saved, operand whose requires_grad decides it or None for any); -1 is the result."""
-        return _SAVED(self.saves)
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "kinds", _kinds(self.torch, self.second))
+        msgspec.structs.force_setattr(self, "saved", _saved(self.saves))
 
 
 def _saved(saves: str) -> tuple[tuple[int, int | None], ...]:
@@ -83,18 +83,3 @@ def _kinds(code: str, second: str) -> tuple[str, ...]:
     """Operand kinds of an op, from its code."""
     count = len(operands_of(code))
     return ("float", second, "float")[:count]
-
-
-class _Memo(dict):  # type: ignore[type-arg]
-    """A function of one argument, remembered."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-
-    def __missing__(self, key: Any) -> Any:
-        self[key] = self.function(*key) if isinstance(key, tuple) else self.function(key)
-        return self[key]
-
-
-_SAVED = _Memo(_saved).__getitem__
-_KINDS = _Memo(_kinds)

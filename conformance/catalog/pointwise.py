@@ -64,8 +64,10 @@ def point(value: float) -> Bounds:
 
 
 def scaled(a: Bounds, value: float) -> Bounds:
-    """Bounds of multiples."""
-    return product(a, point(value))
+    """Bounds of multiples; the factor is a multiple of 1/4."""
+    lo, hi, grain = a
+    ends = (lo * value, hi * value) if value >= 0 else (hi * value, lo * value)
+    return Bounds(*ends, None if grain is None else grain + 2)
 
 
 def multiplied(xs: Many, p: Params, s: Shapes) -> Bounds:

@@ -8,7 +8,7 @@ Four of its documented ways are not torch's, and each is met in one place here:
   not promised, and a program in which a gradient vanished this way is Unsupported.
 * It stores gradients in every tensor, as if all had been told to retain_grad(). "leaf-gradients" is not promised, and a
   non-leaf's gradient is shown only after retain_grad().
-* It has no detach(). `mg.tensor(x.data, constant=True)` is what its users write; it copies, so "detached-aliases" is not promised.
+* It has no detach(). `mg.tensor(x.data, constant=True)` is what its users write; it copies: "detached-aliases" is not promised.
 """
 
 from __future__ import annotations
@@ -298,5 +298,3 @@ class MyGradEngine(Engine):
         """Refuse to judge a program that relies on a gradient that is gone or was overwritten."""
         if any(tensor.grad is not gradient for tensor, gradient in self._gradients):
             raise Unsupported(NULLED)
-
-

@@ -35,20 +35,51 @@ class TorchEngine(TorchLike):
             warnings.simplefilter("ignore")
             torch.ones((), requires_grad=True).square().backward(create_graph=True)
 
+    # Both differentiations do what torch.autograd's functions do, without the 13 us that these spend in Python on the cases that
+    # no program makes. Gradients that they would refuse are left to them.
+
     def backward(
         self, roots: Sequence[Any], gradients: Sequence[Any] | None, retain_graph: bool | None, create_graph: bool,
         inputs: Sequence[Any] | None,
     ) -> None:  # fmt: skip
-        if inputs is None and gradients is not None and all(map(_fits, gradients, roots)):
-            # What torch.autograd.backward does with complete gradients, without 13 us of checks in Python.
-            keep = create_graph if retain_graph is None else retain_graph
-            self._run_backward(
-                tuple(roots), tuple(gradients), keep, create_graph, (), allow_unreachable=True, accumulate_grad=True
-            )
+        seeds = self.seeds(roots, gradients)
+        if seeds is None or inputs == []:
+            return super().backward(roots, gradients, retain_graph, create_graph, inputs)
+        keep = create_graph if retain_graph is None else retain_graph
+        if inputs is None:
+            named = ()
         else:
-            super().backward(roots, gradients, retain_graph, create_graph, inputs)
+            named, self._named = tuple(inputs), True
+        self._run_backward(tuple(roots), seeds, keep, create_graph, named, allow_unreachable=True, accumulate_grad=True)
 
+    def grad(
+        self, roots: Sequence[Any], inputs: Sequence[Any], gradients: Sequence[Any] | None, retain_graph: bool | None,
+        create_graph: bool, allow_unused: bool,
+    ) -> Sequence[Any]:  # fmt: skip
+        seeds = self.seeds(roots, gradients)
+        if seeds is None or not inputs:
+            return super().grad(roots, inputs, gradients, retain_graph, create_graph, allow_unused)
+        keep = create_graph if retain_graph is None else retain_graph
+        return self._run_backward(  # type: ignore[no-any-return]
+            tuple(roots), seeds, keep, create_graph, tuple(inputs), allow_unused, accumulate_grad=False
+        )
 
-def _fits(gradient: Any, root: Any) -> bool:
-    """Whether a gradient is there and has its root's shape."""
-    return gradient is not None and gradient.shape == root.shape
+    def value(self, tensor: Any) -> Any:
+        try:
+            return tensor.tolist()
+        except RuntimeError:  # zeros without memory, such as the derivative of a sign
+            return tensor.clone().tolist()
+
+    def seeds(self, roots: Sequence[Any], gradients: Sequence[Any] | None) -> tuple[Any, ...] | None:
+        """The gradients that torch.autograd would hand to its engine; None where it would refuse or has to think."""
+        seeds = []
+        for number, root in enumerate(roots):
+            gradient = None if gradients is None else gradients[number]
+            if gradient is None:
+                if not root.requires_grad or root.numel() != 1:
+                    return None
+                gradient = self.torch.ones_like(root)
+            elif gradient.shape != root.shape:
+                return None
+            seeds.append(gradient)
+        return tuple(seeds)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import engine, errors
-from ..graph import edge_of
+from ..graph import NO_EDGE, Node, edge_of
 from ..modes import enable_grad, inference_mode, no_grad, set_grad_enabled, set_multithreading_enabled, state
 from ..tensor import Tensor, wrap
 from .graph import GradientEdge
@@ -64,10 +64,21 @@ def _roots(tensors: Sequence) -> list:
         if isinstance(t, GradientEdge):
             edges.append((t.node, t.output_nr))
             continue
-        if not t.requires_grad:
+        edge = edge_of(t) if t.requires_grad else NO_EDGE
+        if edge is NO_EDGE:
             raise errors.NoGradRoot(f"element {i} of tensors does not require grad and does not have a grad_fn")
-        edges.append(edge_of(t))
+        edges.append(edge)
     return edges
+
+
+def _sink(x: Any) -> tuple:
+    """The edge whose gradient is asked for. Raises NoGradInput."""
+    if isinstance(x, GradientEdge):
+        return x.node, x.output_nr
+    if not x.requires_grad:
+        raise errors.NoGradInput("One of the differentiated Tensors does not require grad")
+    edge = edge_of(x)
+    return edge if edge is not NO_EDGE else (Node(), 0)
 
 
 def backward(
@@ -91,14 +102,9 @@ def backward(
     edges = _roots(roots)
     sinks = []
     for x in inputs or ():
+        sinks.append(_sink(x))
         if isinstance(x, Tensor):
-            if not x.requires_grad:
-                raise errors.NoGradInput("One of the differentiated Tensors does not require grad")
-            if not x.is_leaf:
-                x.retain_grad()
-            sinks.append(edge_of(x))
-        else:
-            sinks.append((x.node, x.output_nr))
+            x.retain_grad()
     keep = create_graph if retain_graph is None else retain_graph
     engine.run(edges, seeds, keep, create_graph, sinks, into_leaves=True)
 
@@ -158,14 +164,7 @@ def grad(
         raise errors.AutogradError("`inputs` argument to `grad()` cannot be empty.")
     seeds = _seeds(roots, _pad(grad_outputs, len(roots)))
     edges = _roots(roots)
-    sinks = []
-    for x in inputs:
-        if isinstance(x, GradientEdge):
-            sinks.append((x.node, x.output_nr))
-            continue
-        if not x.requires_grad:
-            raise errors.NoGradInput("One of the differentiated Tensors does not require grad")
-        sinks.append(edge_of(x))
+    sinks = [_sink(x) for x in inputs]
     keep = create_graph if retain_graph is None else retain_graph
     found = engine.run(edges, seeds, keep, create_graph, sinks, into_leaves=False)
     for i, (x, g) in enumerate(zip(inputs, found)):
@@ -188,14 +187,15 @@ def _zeros(x: Any, requires_grad: bool) -> Tensor:
     return zeros
 
 
-from . import forward_ad, function, grad_mode, graph  # noqa: E402
+from . import forward_ad, function, functional, grad_mode, graph  # noqa: E402
 from .anomaly_mode import detect_anomaly, set_detect_anomaly  # noqa: E402
 from .function import Function  # noqa: E402
+from .gradcheck import gradcheck, gradgradcheck  # noqa: E402
 from .grad_mode import _unsafe_preserve_version_counter  # noqa: E402
 from .variable import Variable  # noqa: E402
 
 __all__ = [
     "Function", "Variable", "_unsafe_preserve_version_counter", "backward", "detect_anomaly", "enable_grad", "forward_ad",
-    "function", "grad", "grad_mode", "graph", "inference_mode", "no_grad", "set_detect_anomaly", "set_grad_enabled",
+    "function", "functional", "grad", "grad_mode", "gradcheck", "gradgradcheck", "graph", "inference_mode", "no_grad", "set_detect_anomaly", "set_grad_enabled",
     "set_multithreading_enabled",
 ]  # fmt: skip

@@ -23,6 +23,7 @@ from ..saved import SavedResult
 from ..modes import alert, state
 from ..storage import Storage, address, offset, strides
 from ..tensor import Meta, Tensor, alias, wrap
+from ..views import replay
 
 
 class Level:
@@ -116,8 +117,9 @@ def _window(t: Tensor, whole: Tensor, level: Level) -> Tensor:
     from ..ops.table import ROWS
 
     info = t._view
-    if info.replay is not None:
-        return info.replay(whole)
+    again = replay(t)
+    if again is not None:
+        return again(whole)
     base = info.base._array
     if strides(whole._array) != strides(base):
         whole = wrap(np.empty_like(base, whole._array.dtype)).copy_(whole)
@@ -226,19 +228,19 @@ def _transpose(node: Node, several: bool, outs: list, smooth: list[bool], found:
     probes: list[Any] = [None] * len(outs)
     for nr, out in enumerate(outs):
         if smooth[nr]:
-            probes[nr] = wrap(np.zeros_like(out._array))
+            probes[nr] = wrap(np.ones_like(out._array))
             probes[nr]._rg = True
-    grad, hooks = state.grad, state.pack_hooks
+    before = state.grad, state.pack_hooks, state.transposing
     state.grad, state.pack_hooks = True, []
     try:
         cts = node.differentiate(probes if several else probes[0])
         sinks = [edge_of(p) for p in probes if p is not None]
         pairs = [(c, t) for c, t in zip(cts, found) if c is not None and t is not None and c.requires_grad]
-        state.pack_hooks = hooks
+        state.pack_hooks, state.transposing = before[1], True
         seeds = [t if t._array.dtype == c._array.dtype else t.to(c.dtype) for c, t in pairs]
         rows = engine.run([edge_of(c) for c, _ in pairs], seeds, False, True, sinks, False) if pairs else [None] * len(sinks)
     finally:
-        state.grad, state.pack_hooks = grad, hooks
+        state.grad, state.pack_hooks, state.transposing = before
     got = iter(rows)
     return [_finish(next(got), o, found) if s else None for o, s in zip(outs, smooth)]
 

@@ -1,6 +1,15 @@
-"""torch.nn: so far only Parameter and the functional chapter."""
+"""torch.nn: modules, parameters, functions, initialisation."""
 
-from . import functional
+from . import functional, init, layers, simple, utils
+from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from .layers import Bilinear, Embedding, EmbeddingBag, GroupNorm, LayerNorm, Linear, PReLU, RMSNorm
+from .module import Module
 from .parameter import Parameter
 
-__all__ = ["Parameter", "functional"]
+globals().update(layers.CLASSES)
+globals().update(simple.CLASSES)
+__all__ = [
+    "Bilinear", "Embedding", "EmbeddingBag", "GroupNorm", "LayerNorm", "Linear", "Module", "ModuleDict", "ModuleList",
+    "PReLU", "Parameter", "ParameterDict", "ParameterList", "RMSNorm", "Sequential", "functional", "init", "utils",
+    *layers.CLASSES, *simple.CLASSES,
+]  # fmt: skip

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
-from ..ops import aten, norm as _norm, pool as _pool
+from ..ops import embedding as _embedding, norm as _norm, pool as _pool
 from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ..ops.pad import pad
-from . import functional_activation, functional_norm
+from ..ops.table import FUNCTIONS
+from . import functional_activation, functional_loss, functional_norm, functional_sample, functional_vector
 
 
 def _gather(*chapters: ModuleType) -> None:
@@ -19,14 +20,15 @@ def _gather(*chapters: ModuleType) -> None:
                 globals()[name] = value
 
 
-_gather(functional_activation, functional_norm)
+_gather(functional_activation, functional_norm, functional_loss, functional_sample, functional_vector)
 globals().update(_pool.FACES)
 
 # What torch has at its top level too.
 ALSO_TORCH = (
     "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d celu celu_ selu selu_ relu_ rrelu rrelu_ prelu "
     "hardshrink threshold threshold_ avg_pool1d max_pool1d max_pool2d max_pool3d max_pool1d_with_indices adaptive_avg_pool1d dropout "
-    "alpha_dropout feature_alpha_dropout native_dropout rms_norm"
+    "alpha_dropout feature_alpha_dropout native_dropout rms_norm cosine_similarity "
+    "pairwise_distance bilinear pixel_shuffle pixel_unshuffle channel_shuffle grid_sampler"
 ).split()
 
 
@@ -37,7 +39,12 @@ def _publish() -> None:
 
 
 _publish()
+pdist = FUNCTIONS["pdist"]
 for _name in ("batch_norm", "instance_norm", "layer_norm", "group_norm", "native_batch_norm", "native_layer_norm",
               "native_group_norm"):  # fmt: skip
     setattr(sys.modules[__name__.rpartition(".nn.")[0]], _name, getattr(_norm, _name))
-_ = (aten, pad, conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d)
+for _name in ("embedding", "embedding_bag"):
+    setattr(sys.modules[__name__.rpartition(".nn.")[0]], _name, getattr(_embedding, _name))
+_ = (pad, conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d)
+
+from . import aten_names  # noqa: E402, F401 - enters the names of these functions in torch.ops.aten

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import errors
 from ..inplace import write
+from ..modes import state
 from ..tensor import Tensor
 from .faces import face, function, method
 from .table import ROWS, arrays, op, tensors
@@ -28,7 +29,7 @@ op("rsub", lambda a, b: np.subtract(b, a), "self other", promote="arith", node="
 op("mul", np.multiply, "self other", promote="arith", inplace=True,
    self=lambda F, ct, other: F.mul(ct, F.conj(other)), other=lambda F, ct, self: F.mul(ct, F.conj(self)))  # fmt: skip
 op("div", np.true_divide, "self other", promote="float", inplace=True, face=False,
-   self=lambda F, ct, other: F.div(ct, F.conj(other)),
+   self=lambda F, ct, other: F.quotient(ct, F.conj(other)),
    other=lambda F, ct, self, other: F.mul(F.neg(ct), F.conj(F.div(F.div(self, other), other))))  # fmt: skip
 op("div_floor", np.floor_divide, "self other", promote="arith", node="DivBackward2", inplace=True, face=False,
    self=lambda F, ct, other: F.zeros_like(ct), other=lambda F, ct, self, other: F.zeros_like(ct))  # fmt: skip
@@ -88,13 +89,13 @@ def _pow_scalar_vjp(F: Any, ct: Any, self: Any, exponent: Any) -> Any:
 
 
 def _pow_self(F: Any, ct: Any, self: Any, exponent: Any) -> Any:
-    inner = F.mul(ct, F.conj(F.mul(exponent, F.pow(self, F.sub(exponent, 1)))))
-    return F.masked_fill(inner, F.expand_like(F.eq(exponent, 0), inner), 0.0)
+    slope = F.conj(F.mul(exponent, F.pow(self, F.sub(exponent, 1))))
+    return F.mul(ct, F.masked_fill(slope, F.expand_like(F.eq(exponent, 0), slope), 0.0))
 
 
 def _pow_exponent(F: Any, ct: Any, self: Any, exponent: Any, result: Any) -> Any:
     # 0 ** b is flat for b >= 0; the logarithm would make it NaN.
-    flat = F.logical_and(F.eq(self, 0), F.ge(exponent, 0))
+    flat = F.logical_and(F.eq(self, 0), F.ge(F.real(exponent), 0))
     slope = F.conj(F.mul(result, F.log(self)))
     return F.mul(ct, F.masked_fill(slope, F.expand_like(flat, slope), 0.0))
 
@@ -150,9 +151,17 @@ op("atan2", np.arctan2, "self other", promote="float", inplace=True,
 op("hypot", np.hypot, "self other", promote="arith", inplace=True,
    self=lambda F, ct, self, result: F.mul(ct, F.div(self, result)),
    other=lambda F, ct, other, result: F.mul(ct, F.div(other, result)))  # fmt: skip
-op("logaddexp", np.logaddexp, "self other", promote="float",
-   self=lambda F, ct, self, other: F.div(ct, F.add(F.exp(F.sub(other, self)), 1)),
-   other=lambda F, ct, self, other: F.div(ct, F.add(F.exp(F.sub(self, other)), 1)))  # fmt: skip
+def _logaddexp(a: Any, b: Any) -> Any:
+    if np.iscomplexobj(a) or np.iscomplexobj(b):
+        swap = np.real(a) < np.real(b)
+        top, low = np.where(swap, b, a), np.where(swap, a, b)
+        return top + np.log1p(np.exp(low - top))
+    return np.logaddexp(a, b)
+
+
+op("logaddexp", _logaddexp, "self other", promote="float",
+   self=lambda F, ct, self, other: F.div(ct, F.conj(F.add(F.exp(F.sub(other, self)), 1))),
+   other=lambda F, ct, self, other: F.div(ct, F.conj(F.add(F.exp(F.sub(self, other)), 1))))  # fmt: skip
 op("logaddexp2", np.logaddexp2, "self other", promote="float",
    self=lambda F, ct, self, other: F.div(ct, F.add(F.exp2(F.sub(other, self)), 1)),
    other=lambda F, ct, self, other: F.div(ct, F.add(F.exp2(F.sub(self, other)), 1)))  # fmt: skip
@@ -169,10 +178,12 @@ op("masked_fill_tensor", lambda x, mask, value: np.where(mask, value.astype(x.dt
    value=lambda F, ct, mask: F.where(mask, ct, 0.0))  # fmt: skip
 op("lerp_scalar", lambda a, b, weight: a + (b - a) * weight if abs(weight) < 0.5 else b - (b - a) * (1 - weight), "self end",
    "weight", node="LerpBackward0", face=False, inplace=True, jvp="linear",
-   self=lambda F, ct, weight: F.mul(ct, 1 - weight), end=lambda F, ct, weight: F.mul(ct, weight))  # fmt: skip
+   self=lambda F, ct, weight: F.mul(ct, (1 - weight).conjugate()),
+   end=lambda F, ct, weight: F.mul(ct, weight.conjugate()))  # fmt: skip
 op("lerp", lambda a, b, w: np.where(np.abs(w) < 0.5, a + (b - a) * w, b - (b - a) * (1 - w)), "self end weight",
-   node="LerpBackward1", face=False, inplace=True, self=lambda F, ct, weight: F.mul(ct, F.rsub(weight, 1)),
-   end=lambda F, ct, weight: F.mul(ct, weight), weight=lambda F, ct, self, end: F.mul(ct, F.sub(end, self)))  # fmt: skip
+   node="LerpBackward1", face=False, inplace=True, self=lambda F, ct, weight: F.mul(ct, F.conj(F.rsub(weight, 1))),
+   end=lambda F, ct, weight: F.mul(ct, F.conj(weight)),
+   weight=lambda F, ct, self, end: F.mul(ct, F.conj(F.sub(end, self))))  # fmt: skip
 op("addcmul", lambda a, b, c, value: a + value * b * c, "self tensor1 tensor2", "value=1", promote="arith", inplace=True,
    self=lambda F, ct: ct, tensor1=lambda F, ct, tensor2, value: F.mul(ct, F.conj(F.mul(tensor2, value))),
    tensor2=lambda F, ct, tensor1, value: F.mul(ct, F.conj(F.mul(tensor1, value))))  # fmt: skip
@@ -181,6 +192,19 @@ op("addcdiv", lambda a, b, c, value: a + value * b / c, "self tensor1 tensor2", 
    tensor2=lambda F, ct, tensor1, tensor2, value: F.mul(
        F.neg(ct), F.conj(F.mul(F.div(tensor1, F.mul(tensor2, tensor2)), value))))  # fmt: skip
 
+
+
+def _quotient(ct: Tensor, other: Any) -> Tensor:
+    """ct / other. Run backwards, a formula that masks what it divided by zero asks for 0 / 0: nothing comes from nothing."""
+    found = tensors.div(ct, other)
+    if state.transposing and isinstance(other, Tensor):
+        nothing = tensors.logical_and(tensors.eq(ct, 0), tensors.eq(other, 0))
+        return tensors.masked_fill(found, nothing, 0.0) if nothing._array.any() else found
+    return found
+
+
+arrays.quotient = np.true_divide
+tensors.quotient = _quotient
 arrays.rdiv = lambda x, number: number / x
 tensors.rdiv = lambda x, number: tensors.mul(tensors.reciprocal(x), number)
 arrays.expand_like = lambda x, like: np.broadcast_to(x, np.shape(like))

@@ -133,8 +133,6 @@ def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Overwrite with the values of another tensor, broadcast and cast."""
     if not isinstance(src, Tensor):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
-    if self is src:
-        return self
     try:
         np.broadcast_to(src._array, self._array.shape)
     except ValueError:
@@ -210,6 +208,13 @@ def resize_as_(self: Tensor, other: Tensor) -> Tensor:
 # ---- in-place changes of shape ----------------------------------------------------------------------------------------
 
 
+def rearrange(row: Any, t: Tensor, params: Any) -> None:
+    """The tangents are looked at in the other way too."""
+    from ..autograd.tangents import rearrange as each
+
+    each(row, t, params)
+
+
 def _reshaping(name: str, row_name: str, node: str, arrange: Any = lambda *a: a) -> None:
     """name_: look at the same memory under another shape, in place. Counts as a write although no value changes."""
     row = ROWS[row_name]
@@ -227,6 +232,8 @@ def _reshaping(name: str, row_name: str, node: str, arrange: Any = lambda *a: a)
             edges = row.edges((self,))[0]
             made = row.make_node((self,), [old], params, edges, [wrap(fresh)])
             made.__class__ = cls
+        if alert.on and state.dual_level >= 0:
+            rearrange(row, self, params)
         self._array = fresh
         bump(self, name + "_")
         if made is not None:

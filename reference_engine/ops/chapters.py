@@ -6,11 +6,16 @@ import importlib
 
 NAMES: tuple[str, ...] = (
     "pad",
-    "special",
+    "special", "linalg2", "decompositions", "linalg_faces", "scatter", "sort", "reduce2", "math2", "fourier",
     "nn_activation",
     "conv",
     "pool",
     "norm",
+    "loss",
+    "ctc",
+    "embedding",
+    "sample",
+    "complex",
 )
 
 

@@ -11,14 +11,29 @@ from ..tensor import Tensor, wrap
 from .faces import face, function, method
 from .table import ROWS, op
 
+
+
+def _writer(name: str) -> Any:
+    """The comparison in place; with a tensor torch's node has another number than with a number."""
+
+    def call(self: Tensor, other: Any) -> Tensor:
+        kind = "tensor" if isinstance(other, Tensor) else "number"
+        return write(ROWS[f"{name}_into_{kind}"], name + "_", self, (other,), ())
+
+    call.__name__ = name + "_"
+    return call
+
+
 for _name, _kernel, *_others in (
     ("eq", np.equal), ("ne", np.not_equal, "not_equal"), ("lt", np.less, "less"), ("le", np.less_equal, "less_equal"),
     ("gt", np.greater, "greater"), ("ge", np.greater_equal, "greater_equal"),
 ):  # fmt: skip
     op(_name, _kernel, "self other", promote="compare")
     # In place the 0s and 1s are written into self: a constant, so that self's old history gets a zero gradient.
-    op(_name + "_into", _kernel, "self other", promote="arith", face=False, node=f"{_name.capitalize()}Backward0",
-       inplace=_name + "_", self=lambda F, ct: F.zeros_like(ct))  # fmt: skip
+    for _kind, _number in (("number", 0), ("tensor", 1)):
+        op(f"{_name}_into_{_kind}", _kernel, "self other", promote="arith", face=False,
+           node=f"{_name.capitalize()}Backward{_number}", self=lambda F, ct: F.zeros_like(ct))  # fmt: skip
+    method(*(n + "_" for n in (_name, *_others)))(_writer(_name))
     face(*_others)(ROWS[_name].call) if _others else None
 
 for _name, _kernel in (
@@ -126,6 +141,3 @@ def searchsorted(sorted_sequence: Tensor, values: Any, *, right: bool = False, s
 def numel(x: Tensor) -> int:
     """The number of elements."""
     return x._array.size
-
-
-_ = (write, method)

@@ -120,9 +120,15 @@ def _slogdet(a: Any) -> tuple:
 
 
 def _slogdet_vjp(F: Any, cts: list, A: Any, result: Any) -> Any:
-    if cts[1] is None:
+    g = cts[1]
+    if cts[0] is not None and "complex" in str(A.dtype):
+        # A complex sign turns with the phase of the determinant.
+        turn = F.mul(F.conj(cts[0]), result)
+        turn = F.div(F.sub(F.conj(turn), turn), 2)
+        g = turn if g is None else F.add(turn, g)
+    if g is None:
         return F.zeros_like(A)
-    return F.mul(F.unsqueeze(F.unsqueeze(cts[1], -1), -1), _conj_t(F, F.linalg_inv_ex(A)))
+    return F.mul(F.unsqueeze(F.unsqueeze(g, -1), -1), _conj_t(F, F.linalg_inv_ex(A)))
 
 
 op("_linalg_slogdet", _slogdet, "A", outputs=2, face=False, node="LinalgSlogdetBackward0",
@@ -242,25 +248,40 @@ op("linalg_qr_row", _qr, params="mode", outputs=2, face=False, node="LinalgQrBac
    namedtuple=_named("linalg_qr", "Q R"), self=_qr_vjp)  # fmt: skip
 
 
-def _lu_core(F: Any, gL: Any, gU: Any, L: Any, U: Any) -> Any:
-    """The gradient of P^T A for square A."""
-    inner = None if gL is None else F.tril(F.matmul(_conj_t(F, L), gL), -1)
-    if gU is not None:
-        part = F.triu(F.matmul(gU, _conj_t(F, U)), 0)
-        inner = part if inner is None else F.add(inner, part)
+def _lu_square(F: Any, gL: Any, gU: Any, L: Any, U: Any) -> Any:
+    """The gradient of L U for square factors."""
+    inner = F.add(F.tril(F.matmul(_conj_t(F, L), gL), -1), F.triu(F.matmul(gU, _conj_t(F, U)), 0))
     return F.linalg_solve_ex(_conj_t(F, L), _right_solve(F, _conj_t(F, U), inner))
 
 
+def _lu_product(F: Any, gL: Any, gU: Any, L: Any, U: Any) -> Any:
+    """The same for any shape: what lies beyond the square part is a function of the square part's factors."""
+    gL, gU = F.zeros_like(L) if gL is None else gL, F.zeros_like(U) if gU is None else gU
+    m, n = L.shape[-2], U.shape[-1]
+    if m > n:  # below: L2 = A2 / U
+        upper, lower, L2 = F.slice(gL, -2, 0, n, 1), F.slice(gL, -2, n, m, 1), F.slice(L, -2, n, m, 1)
+        gA2 = _right_solve(F, _conj_t(F, U), lower)
+        gU = F.sub(gU, F.matmul(_conj_t(F, L2), gA2))
+        return F.cat([_lu_square(F, upper, gU, F.slice(L, -2, 0, n, 1), U), gA2], -2)
+    if m < n:  # to the right: U2 = inverse of L times A2
+        gA2 = F.linalg_solve_ex(_conj_t(F, L), F.slice(gU, -1, m, n, 1))
+        gL = F.sub(gL, F.matmul(gA2, _conj_t(F, F.slice(U, -1, m, n, 1))))
+        return F.cat([_lu_square(F, gL, F.slice(gU, -1, 0, m, 1), L, F.slice(U, -1, 0, m, 1)), gA2], -1)
+    return _lu_square(F, gL, gU, L, U)
+
+
 def _lu_vjp(F: Any, cts: list, result0: Any, result1: Any, result2: Any) -> Any:
-    if cts[1] is None and cts[2] is None:
-        return None
-    return F.matmul(result0, _lu_core(F, cts[1], cts[2], result1, result2))
+    return F.matmul(result0, _lu_product(F, cts[1], cts[2], result1, result2))
 
 
 def _lu_factor_vjp(F: Any, ct: Any, result0: Any, result1: Any) -> Any:
-    n = result0.shape[-1]
-    L = F.add(F.tril(result0, -1), _eye(F, result0, n))
-    return F.matmul(F.permutation(result0, result1), _lu_core(F, F.tril(ct, -1), F.triu(ct, 0), L, F.triu(result0, 0)))
+    k = min(result0.shape[-2:])
+    low, one = F.slice(result0, -1, 0, k, 1), _eye(F, result0, k)
+    if result0.shape[-2] > k:
+        one = F.cat([one, F.new_zeros(result0, (result0.shape[-2] - k, k))], -2)
+    L, U = F.add(F.tril(low, -1), one), F.triu(F.slice(result0, -2, 0, k, 1), 0)
+    gL, gU = F.tril(F.slice(ct, -1, 0, k, 1), -1), F.triu(F.slice(ct, -2, 0, k, 1), 0)
+    return F.matmul(F.permutation(result0, result1), _lu_product(F, gL, gU, L, U))
 
 
 op("linalg_lu", lambda a: unpack(*lu_factor(a)), "A", outputs=3, diff=(1, 2), face=False,
@@ -287,9 +308,10 @@ def _eigh_vjp(F: Any, cts: list, result0: Any, result1: Any) -> Any:
     h = _conj_t(F, result1)
     inner = None if gV is None else _off_diagonal(F, F.div(F.matmul(h, gV), _gaps(F, result0)))
     if gL is not None:
-        diagonal = F.diag_embed(gL, 0, -2, -1)
+        diagonal = F.mul(F.unsqueeze(gL, -2), _eye(F, result1, gL.shape[-1]))
         inner = diagonal if inner is None else F.add(inner, diagonal)
-    return _mul3(F, result1, inner, h)
+    gA = _mul3(F, result1, inner, h)
+    return F.mul(F.add(gA, _conj_t(F, gA)), 0.5)
 
 
 op("_linalg_eigh", lambda a, uplo: tuple(np.linalg.eigh(a, uplo)), "A", "UPLO", outputs=2, face=False,
@@ -303,7 +325,7 @@ def _svd_vjp(F: Any, cts: list, result0: Any, result1: Any, result2: Any, self_s
         raise RuntimeError("svd_backward: The singular vectors in the decomposition are not differentiable for "
                            "full_matrices=True and m != n.")  # fmt: skip
     U, S, Vh = F.slice(result0, -1, 0, k, 1), result1, F.slice(result2, -2, 0, k, 1)
-    V, Uh, inner = _conj_t(F, Vh), _conj_t(F, U), None if gS is None else F.diag_embed(gS, 0, -2, -1)
+    V, Uh, inner = _conj_t(F, Vh), _conj_t(F, U), None if gS is None else F.mul(F.unsqueeze(gS, -2), _eye(F, U, k))
     gaps = F.sub(F.square(F.unsqueeze(S, -2)), F.square(F.unsqueeze(S, -1)))
     gaps = F.add(gaps, _eye(F, S, k))
 

@@ -248,7 +248,7 @@ def _grid(index: Any, dim: int) -> tuple:
 
 def _gather(x: Any, index: Any, dim: int) -> Any:
     if not x.ndim or not index.ndim:
-        return np.broadcast_to(x.reshape(-1)[index.reshape(-1)], index.shape).reshape(index.shape).copy()
+        return np.asarray(x.reshape(-1)[index.reshape(-1)]).reshape(index.shape)
     if x.ndim != index.ndim:
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     return x[_grid(index, dim)]

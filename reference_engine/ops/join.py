@@ -162,18 +162,6 @@ def tile(self: Tensor, *dims: Any) -> Tensor:
 
 
 @face()
-def repeat_interleave(self: Tensor, repeats: Any, dim: int | None = None, *, output_size: Any = None) -> Tensor:
-    """Each entry repeated in place, a fixed number of times or its own number."""
-    if dim is None:
-        self, dim = self.flatten(), 0
-    counts = repeats._array if isinstance(repeats, Tensor) else repeats
-    index = np.repeat(np.arange(self._array.shape[axis(dim, self._array.ndim)]), counts)
-    from ..tensor import wrap
-
-    return self.index_select(dim, wrap(index))
-
-
-@face()
 def flip(self: Tensor, *dims: Any) -> Tensor:
     """Reverse the order along dimensions (a copy)."""
     return ROWS["flip"].call(self, tuple(axis(d, self._array.ndim) for d in sizes(dims)))
@@ -208,22 +196,8 @@ def meshgrid(*tensors_: Any, indexing: str = "ij") -> tuple:
     shape = tuple(t.numel() for t in ts)
     grids = [t.reshape(*((-1 if i == k else 1) for i in range(len(ts)))).expand(shape) for k, t in enumerate(ts)]
     if indexing == "xy" and len(ts) > 1:
-        grids = [g.swapaxes(0, 1) for g in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
-
-
-@function()
-def block_diag(*tensors_: Any) -> Tensor:
-    """The tensors as blocks along a diagonal."""
-    ts = [FUNCTION("atleast_2d")(t) for t in tensors_]
-    width = sum(t.shape[1] for t in ts)
-    rows, start = [], 0
-    for t in ts:
-        h, w = t.shape
-        rows.append(cat([t.new_zeros((h, start)), t, t.new_zeros((h, width - start - w))], 1))
-        start += w
-    return cat(rows, 0)
 
 
 @function()

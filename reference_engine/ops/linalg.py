@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -107,25 +108,60 @@ def matmul(self: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     return _batched(self, other)
 
 
+def _folds(small: Tensor, large: Tensor, swapped: bool) -> bool:
+    """Whether a stack of matrices times one matrix or vector is a single mm or mv (torch: should_fold).
+
+    It is if that saves a gradient as large as the stack, or if the stack's rows follow each other in memory.
+    """
+    a = large._array
+    if small._array.ndim > 2 or small.requires_grad:
+        return small._array.ndim <= 2
+    if swapped:
+        return small._array.ndim == 1 and _rows_follow(a.swapaxes(-1, -2))
+    return _rows_follow(a)
+
+
+def _rows_follow(a: np.ndarray) -> bool:
+    return not a.size or all(a.strides[i] == a.strides[i + 1] * a.shape[i + 1] for i in range(a.ndim - 2))
+
+
 def _batched(self: Tensor, other: Tensor) -> Tensor:
-    """Products with three or more dimensions, as one mm or bmm over flattened batches."""
+    """Products with three or more dimensions, as one mm or mv over all rows or as one bmm over all batches."""
+    m, n = self._array.ndim, other._array.ndim
+    swapped = n > m
+    small, large = (self, other) if swapped else (other, self)
+    if _folds(small, large, swapped):
+        return _folded(small, large, swapped)
+    if m == n == 3:
+        # What would be broadcast, and needs a gradient, is one matrix: no gradient as large as the batch.
+        if self._array.shape[0] == 1 != other._array.shape[0] and self.requires_grad:
+            return _batched(self.squeeze(0), other)
+        if other._array.shape[0] == 1 != self._array.shape[0] and other.requires_grad:
+            return _batched(self, other.squeeze(0))
     a, b = self._array.shape, other._array.shape
-    if len(a) == 1:
-        self, a = self.unsqueeze(0), (1, *a)
-        shape: tuple = (*b[:-2], b[-1])
-    elif len(b) == 1:
-        other, b = other.unsqueeze(-1), (*b, 1)
-        shape = a[:-1]
-    else:
-        shape = (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
-    unsafe_view = ROWS["reshape_copy"].call
-    if len(b) == 2:
-        # Many rows against one matrix: a single mm.
-        return unsafe_view(ROWS["mm"].call(self.reshape(-1, a[-1]), other), shape)
+    rows, inner = a[-2:] if m > 1 else (1, *a)
+    inner2, columns = b[-2:] if n > 1 else (*b, 1)
     batch = np.broadcast_shapes(a[:-2], b[:-2])
-    left = self.expand(*batch, *a[-2:]).reshape(-1, *a[-2:])
-    right = other.expand(*batch, *b[-2:]).reshape(-1, *b[-2:])
-    return unsafe_view(ROWS["bmm"].call(left, right), shape)
+    k = math.prod(batch)
+    left = self.expand(*batch, rows, inner).reshape(k, rows, inner)
+    right = (other.unsqueeze(1) if n == 1 else other).expand(*batch, inner2, columns).reshape(k, inner2, columns)
+    product = ROWS["bmm"].call(left, right)
+    if n == 1:
+        product = product.squeeze(-1)
+    return ROWS["reshape_copy"].call(product, (*batch, *((rows,) if m > 1 else ()), *((columns,) if n > 1 else ())))
+
+
+def _folded(small: Tensor, large: Tensor, swapped: bool) -> Tensor:
+    """A stack times a matrix or vector, or with `swapped` the other way round (by transposing)."""
+    if swapped:
+        large = large.mT
+        small = small.t() if small._array.ndim == 2 else small
+    shape = large._array.shape
+    rows = large.reshape(math.prod(shape[:-1]), shape[-1])
+    if small._array.ndim == 1:
+        return ROWS["reshape_copy"].call(ROWS["mv"].call(rows, small), shape[:-1])
+    out = ROWS["reshape_copy"].call(ROWS["mm"].call(rows, small), (*shape[:-1], small._array.shape[1]))
+    return out.mT.contiguous() if swapped else out
 
 
 @face("outer", "ger")

@@ -12,7 +12,7 @@ from ..inplace import write
 from ..tensor import Tensor, wrap
 from .faces import face, function, method
 from .linalg import ROWS, _conj_t, _dot, _mv, _scaled, matmul
-from .reduce import _norm_vjp, _vector_norm
+from .norms import _norm_vjp, _vector_norm
 from .shape import axis
 from .table import arrays, op, tensors
 
@@ -216,20 +216,6 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
 
 
 # ---- distances --------------------------------------------------------------------------------------------------------
-
-
-def _dist_vjp(F: Any, ct: Any, self: Any, other: Any, result: Any, p: float) -> Any:
-    gap = F.sub(self, other)
-    return _norm_vjp(F, ct, gap, result, gap.shape, p, None, False)
-
-
-def _minus(F: Any, x: Any) -> Any:
-    return None if x is None else F.neg(x)
-
-
-op("dist", lambda a, b, p: _vector_norm(a - b, float(p), None, False), "self other", "p=2",
-   self=lambda F, ct, self, other, result, p: _dist_vjp(F, ct, self, other, result, float(p)),
-   other=lambda F, ct, self, other, result, p: _minus(F, _dist_vjp(F, ct, self, other, result, float(p))))  # fmt: skip
 
 
 def _gaps(a: Any, b: Any) -> Any:

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
 from ..tensor import Tensor, wrap
 from . import decompositions as _  # noqa: F401 - the rows
 from .decompositions import _named
-from .faces import face, function, method
+from .faces import face, function
 from .linalg2 import matrix_power, multi_dot
 from .table import FUNCTIONS, ROWS
 
@@ -58,6 +57,8 @@ def slogdet(A: Tensor) -> Any:  # noqa: N803
 def logdet(A: Tensor) -> Tensor:  # noqa: N803
     """The logarithm of the determinant; NaN if that is negative."""
     sign, size = ROWS["_linalg_slogdet"](A)
+    if A.is_complex():
+        return sign.log() + size
     return ROWS["where"].call(sign == -1.0, math.nan, size)
 
 
@@ -269,4 +270,3 @@ def _vander(x: Tensor, N: Any = None, increasing: bool = False) -> Tensor:  # no
 
 
 LINALG["matmul"] = FUNCTIONS["matmul"]
-__ = (dtypes, method)

@@ -103,10 +103,14 @@ def _bn_weight(F: Any, cts: list, input: Any, weight: Any, running_mean: Any, ru
 
 
 # Torch's one backward kernel wants everything, whoever asks: each formula names input, weight and the running statistics.
-op("native_batch_norm", _batch_norm, "input weight bias !running_mean !running_var", "training momentum eps", outputs=3,
-   diff=(0,), face=False, input=_bn_input, weight=_bn_weight,
-   bias=lambda F, cts, input, weight, running_mean, running_var, result1, result2: F.sum_dims(
-       cts[0], _others(input.shape, 1), False))  # fmt: skip
+for _name, _node in (
+    ("native_batch_norm", "NativeBatchNorm"), ("batch_norm_legit", "NativeBatchNormLegit"),
+    ("batch_norm_legit_no_stats", "NativeBatchNormLegit"), ("batch_norm_legit_no_training", "NativeBatchNormLegitNoTraining"),
+):  # fmt: skip
+    op(_name, _batch_norm, "input weight bias !running_mean !running_var", "training momentum eps", outputs=3,
+       node=f"{_node}Backward{int(_name.endswith('no_stats'))}", diff=(0,), face=False, input=_bn_input, weight=_bn_weight,
+       bias=lambda F, cts, input, weight, running_mean, running_var, result1, result2: F.sum_dims(
+           cts[0], _others(input.shape, 1), False))  # fmt: skip
 
 
 def _track(input: Tensor, running_mean: Any, running_var: Any, momentum: float) -> None:
@@ -120,12 +124,12 @@ def _track(input: Tensor, running_mean: Any, running_var: Any, momentum: float) 
 
 
 def native_batch_norm(input: Tensor, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool,
-                      momentum: float, eps: float) -> tuple:  # fmt: skip
+                      momentum: float, eps: float, row: str = "native_batch_norm") -> tuple:  # fmt: skip
     """Output, and the mean and inverse deviation of the batch."""
     tracked = training and (running_mean is not None or running_var is not None)
     # In training the statistics are written, not read: torch does not save them then in any way that a test could see.
     stats = (None, None) if training else (running_mean, running_var)
-    out = ROWS["native_batch_norm"](input, weight, bias, *stats, training, momentum, eps)
+    out = ROWS[row](input, weight, bias, *stats, training, momentum, eps)
     if tracked:
         _track(input, running_mean, running_var, momentum)
     return out
@@ -134,13 +138,14 @@ def native_batch_norm(input: Tensor, weight: Any, bias: Any, running_mean: Any, 
 def native_batch_norm_legit(input: Tensor, weight: Any, bias: Any, *rest: Any) -> tuple:
     """_native_batch_norm_legit, with or without running statistics."""
     stats = rest[:2] if len(rest) == 5 else (None, None)
-    return native_batch_norm(input, weight, bias, *stats, *rest[-3:])
+    row = "batch_norm_legit" if len(rest) == 5 else "batch_norm_legit_no_stats"
+    return native_batch_norm(input, weight, bias, *stats, *rest[-3:], row)
 
 
 def native_batch_norm_legit_no_training(input: Tensor, weight: Any, bias: Any, mean: Any, var: Any, momentum: float,
                                         eps: float) -> tuple:  # fmt: skip
     """Batch norm by running statistics."""
-    return native_batch_norm(input, weight, bias, mean, var, False, momentum, eps)
+    return native_batch_norm(input, weight, bias, mean, var, False, momentum, eps, "batch_norm_legit_no_training")
 
 
 def batch_norm(input: Tensor, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float,

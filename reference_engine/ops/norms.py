@@ -40,7 +40,7 @@ def _norm_vjp(F: Any, ct: Any, self: Any, result: Any, self_shape: tuple, ord: f
         return F.mul(self, F.masked_fill(F.div(ct, norm), F.eq(norm, 0), 0.0))
     if abs(ord) == math.inf:
         size = F.abs(self)
-        hit = F.logical_or(F.eq(size, norm), F.isnan(size))
+        hit = F.mask_like(F.logical_or(F.eq(size, norm), F.isnan(size)), norm)
         shares = F.sum_dims(hit, dims_of(dim, len(self_shape)), True)
         return F.mul(F.mul(F.sgn(self), hit), F.div(ct, shares))
     if ord < 1:
@@ -92,7 +92,7 @@ def _logsumexp(x: Any, dim: Any, keepdim: bool) -> Any:
 
 
 op("logsumexp", _logsumexp, params="dim keepdim=False", self=lambda F, ct, self, result, self_shape, dim, keepdim: F.mul(
-    keep(F, ct, self_shape, dim, keepdim), F.exp(F.sub(self, keep(F, result, self_shape, dim, keepdim)))))  # fmt: skip
+    keep(F, ct, self_shape, dim, keepdim), F.conj(F.exp(F.sub(self, keep(F, result, self_shape, dim, keepdim))))))  # fmt: skip
 
 
 def _softmax(x: Any, dim: int) -> Any:

@@ -97,7 +97,9 @@ _unary("sgn", np.sign, lambda F, ct, self, result: _sgn_vjp(F, ct, self, result)
 _unary("relu", lambda x: np.maximum(x, 0), lambda F, ct, result: F.threshold_backward(ct, result, 0), promote=None)
 _unary("deg2rad", np.deg2rad, lambda F, ct: F.mul(ct, math.pi / 180), node="Deg2RadBackward0", jvp="linear")
 _unary("rad2deg", np.rad2deg, lambda F, ct: F.mul(ct, 180 / math.pi), node="Rad2DegBackward0", jvp="linear")
-_unary("square", np.square, lambda F, ct, self: F.mul(ct, F.conj(F.mul(self, 2))), promote=None, node="PowBackward0")
+# As the power that it is in torch: its second derivative depends on self, though only by a zeroth power.
+_unary("square", np.square, lambda F, ct, self: F.mul(ct, F.conj(F.mul(F.pow_scalar(self, 1), 2))), promote=None,
+       node="PowBackward0")  # fmt: skip
 _unary("clone_", lambda x: x.copy(order="K"), lambda F, ct: ct, promote=None, node="CloneBackward0", face=False, inplace=False,
        jvp="linear")  # fmt: skip
 

@@ -131,7 +131,7 @@ def _max_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints,
     out = tuple(pooled_size(*a, ceil) for a in zip(size, kernel, stride, padding, dilation))
     _check(x.shape, n, kernel, padding, out)
     lead = x.shape[:-n]
-    value, index = _first_maxima(x.reshape(-1, int(np.prod(size))), *_places(size, kernel, stride, padding, dilation, out))
+    value, index = _first_maxima(x.reshape(int(np.prod(lead)), int(np.prod(size))), *_places(size, kernel, stride, padding, dilation, out))
     return value.reshape(*lead, *out), index.reshape(*lead, *out)
 
 
@@ -146,7 +146,7 @@ def _adaptive_max(x: Any, output_size: Ints) -> tuple[Any, Any]:
         inside = inside & (weight != 0).reshape(fit)
     windows = int(np.prod(output_size))
     flat, inside = np.broadcast_arrays(flat, inside)
-    value, at = _first_maxima(x.reshape(-1, int(np.prod(size))), flat.reshape(windows, -1), inside.reshape(windows, -1))
+    value, at = _first_maxima(x.reshape(int(np.prod(lead)), int(np.prod(size))), flat.reshape(windows, -1), inside.reshape(windows, -1))
     return value.reshape(*lead, *output_size), at.reshape(*lead, *output_size)
 
 

@@ -80,34 +80,43 @@ op("mean_dims", _mean_dims, params="dim keepdim", face=False, node="MeanBackward
        F.expand(keep(F, ct, self_shape, dim, keepdim), self_shape), max(1, count(self_shape, dim))))  # fmt: skip
 
 
-def _exclusive_products(F: Any, x: Any, dim: int) -> Any:
-    """For each place the product of all other places, without dividing (zeros are exact)."""
-    n = x.shape[dim]
+def _product_of_others(F: Any, ct: Any, x: Any, dim: int) -> Any:
+    """ct times, at each place, the product of all other places: without dividing, so that zeros are exact."""
+    shape = x.shape
+    n = shape[dim] if shape else 1
+    if 0 in shape:
+        return F.expand(ct, shape)
+    if n == 1:
+        return ct
     one = F.ones_like(F.slice(x, dim, 0, 1, 1))
     before = F.cumprod(F.cat([one, F.slice(x, dim, 0, n - 1, 1)], dim), dim)
     after = F.cumprod(F.cat([one, F.flip(F.slice(x, dim, 1, n, 1), (dim,))], dim), dim)
-    return F.mul(before, F.flip(after, (dim,)))
+    return F.mul(ct, F.conj(F.mul(before, F.flip(after, (dim,)))))
 
 
-def _prod_vjp(F: Any, ct: Any, self: Any, result: Any, self_shape: tuple, dim: Any, keepdim: bool) -> Any:
-    if not self_shape:
-        return ct
-    if 0 in self_shape:
-        return F.zeros_like(self)
-    ct = keep(F, ct, self_shape, dim, keepdim)
+def _prod_vjp(F: Any, ct: Any, self: Any, result: Any) -> Any:
+    if not self.shape:
+        return F.clone(ct)
     if not F.has_zero(self):
-        return F.mul(ct, F.conj(F.div(keep(F, result, self_shape, dim, keepdim), self)))
-    if dim is None:
-        line = F.reshape(self, (math.prod(self_shape),))
-        return F.mul(ct, F.conj(F.reshape(_exclusive_products(F, line, 0), self_shape)))
-    return F.mul(ct, F.conj(_exclusive_products(F, self, axis(dim, len(self_shape)))))
+        return F.mul(ct, F.conj(F.div(result, self)))
+    line = F.reshape(self, (math.prod(self.shape),))
+    return F.reshape(_product_of_others(F, ct, line, 0), tuple(self.shape))
+
+
+def _prod_dims_vjp(F: Any, ct: Any, self: Any, result: Any, self_shape: tuple, dim: int, keepdim: bool) -> Any:
+    if not self_shape:
+        return F.clone(ct)
+    ct, result = keep(F, ct, self_shape, dim, keepdim), keep(F, result, self_shape, dim, keepdim)
+    if not F.has_zero(self):
+        return F.mul(ct, F.conj(F.div(result, self)))
+    return _product_of_others(F, ct, self, axis(dim, len(self_shape)))
 
 
 arrays.has_zero = lambda x: not x.all()
 tensors.has_zero = lambda x: not x._array.all()
 op("prod_all", lambda x: _prod_dims(x, None, False), face=False, node="ProdBackward0",
-   self=lambda F, ct, self, result, self_shape: _prod_vjp(F, ct, self, result, self_shape, None, False))  # fmt: skip
-op("prod_dims", _prod_dims, params="dim keepdim", face=False, node="ProdBackward1", self=_prod_vjp)
+   self=_prod_vjp)  # fmt: skip
+op("prod_dims", _prod_dims, params="dim keepdim", face=False, node="ProdBackward1", self=_prod_dims_vjp)
 
 
 def _cast(self: Tensor, dtype: Any) -> Tensor:
@@ -155,16 +164,19 @@ op("nansum_row", lambda x, dim, keepdim: _sum_dims(np.where(np.isnan(x), x.dtype
 
 def _evenly(F: Any, ct: Any, self: Any, result: Any) -> Any:
     """All places that attain the extremum share the gradient; with a NaN, the NaNs do."""
-    hit = F.isnan(self) if F.is_nan_number(result) else F.eq(self, result)
+    hit = F.mask_like(F.isnan(self) if F.is_nan_number(result) else F.eq(self, result), ct)
     return F.mul(F.div(ct, F.sum_all(hit)), hit)
 
 
+# 0s and 1s in the cotangent's dtype: a count of integers would turn a float32 gradient into float64.
+arrays.mask_like = lambda hit, like: hit.astype(like.dtype)
+tensors.mask_like = lambda hit, like: hit.to(like.dtype)
 arrays.is_nan_number = lambda x: bool(np.isnan(x))
 tensors.is_nan_number = lambda x: bool(np.isnan(x._array))
 
 
 def _by_count(F: Any, ct: Any, self: Any, result: Any, self_shape: tuple, dim: Any, keepdim: bool) -> Any:
-    hit = F.eq(self, keep(F, result, self_shape, dim, keepdim))
+    hit = F.mask_like(F.eq(self, keep(F, result, self_shape, dim, keepdim)), ct)
     ct = keep(F, ct, self_shape, dim, keepdim)
     return F.div(F.mul(ct, hit), F.sum_dims(hit, dims_of(dim, len(self_shape)), True))
 
@@ -307,15 +319,3 @@ def _spread(name: str) -> Any:
 
 
 var, std = _spread("var"), _spread("std")
-
-
-@face()
-def var_mean(self: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> tuple:
-    """Variance and mean."""
-    return var(self, dim, unbiased, keepdim, correction=correction), mean(self, dim, keepdim)
-
-
-@face()
-def std_mean(self: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> tuple:
-    """Standard deviation and mean."""
-    return std(self, dim, unbiased, keepdim, correction=correction), mean(self, dim, keepdim)

@@ -185,6 +185,6 @@ def _put(x: Any, index: Any, source: Any, accumulate: bool) -> Any:
 
 op("put", _put, "self !index !source", "accumulate=False", inplace=True,
    self=lambda F, ct, index, accumulate: ct if accumulate else F.put_zero(ct, index),
-   source=lambda F, ct, index, source_shape: F.reshape(F.take(ct, index), source_shape))  # fmt: skip
+   source=lambda F, ct, index, source, source_shape: F.reshape(F.take(ct, index), source_shape))  # fmt: skip
 op("put_zero", lambda x, index: _put(x, index, x.dtype.type(0), False), "self !index", face=False,
    self=lambda F, ct, index: F.put_zero(ct, index))  # fmt: skip

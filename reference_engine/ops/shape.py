@@ -311,11 +311,11 @@ def _unsqueeze(x: np.ndarray, dim: int) -> np.ndarray:
 
 def _squeeze_dims(x: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
     drop = {axis(d, x.ndim) for d in dims}
-    return x[tuple(0 if i in drop and s == 1 else slice(None) for i, s in enumerate(x.shape)) or ...]
+    return x[(*(0 if i in drop and s == 1 else slice(None) for i, s in enumerate(x.shape)), ...)]
 
 
 op("unsqueeze", _unsqueeze, params="dim", view=True, jvp="linear", self=lambda F, ct, self_shape: F.reshape(ct, self_shape))
-op("squeeze_all", lambda x: x[tuple(0 if s == 1 else slice(None) for s in x.shape) or ...], view=True, face=False,
+op("squeeze_all", lambda x: x[(*(0 if s == 1 else slice(None) for s in x.shape), ...)], view=True, face=False,
    node="SqueezeBackward0", jvp="linear", self=lambda F, ct, self_shape: F.reshape(ct, self_shape))  # fmt: skip
 op("squeeze", _squeeze_dims, params="dims", view=True, face=False, node="SqueezeBackward1", jvp="linear",
    self=lambda F, ct, self_shape: F.reshape(ct, self_shape))  # fmt: skip

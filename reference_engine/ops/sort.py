@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 from typing import Any
 
 import numpy as np
@@ -211,6 +210,3 @@ def unique(self: Tensor, sorted: bool = True, return_inverse: bool = False, retu
     shaped = inverse.reshape(self._array.shape if dim is None else -1)
     out = [wrap(values), *([wrap(shaped)] if return_inverse else []), *([wrap(counts)] if return_counts else [])]
     return out[0] if len(out) == 1 else tuple(out)
-
-
-_ = namedtuple

@@ -44,7 +44,7 @@ import numpy as np
 from .. import dtypes, errors
 from ..graph import NO_EDGE, Node, edge_of
 from ..modes import alert, state
-from ..saved import Packed, SavedResult, pack
+from ..saved import Packed, SavedCopy, SavedResult, pack
 from ..tensor import Tensor, alias, ndarray, wrap
 from ..views import attach, geometry
 
@@ -238,6 +238,9 @@ class Row:
                 entry = entries[name]
             elif i is None:
                 entry = SavedResult(outs[nr]._array, outs[nr]._storage, nr)
+                if self.diff is not None and nr not in self.diff:
+                    # An output without a gradient is a constant to the formula: no way back through it.
+                    entry = SavedCopy(outs[nr]._array, outs[nr]._storage, None)
             else:
                 entry = None if guard is not None and edges[guard] is NO_EDGE else inputs[i]
             entry, version = self._pack(entry)

@@ -1,0 +1,155 @@
+"""Which differences stand: rounding does not, errors do, kinks and safe answers are told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from mutants_of_torch import MUTANTS, Bend, bent, first_of_ties, with_call
+
+from conformance.chooser import SeededChooser
+from conformance.engines.torch_engine import TorchEngine
+from conformance.areas import BY_NAME
+from conformance.execute import Executor
+from conformance.features import Feature
+from conformance.generate import generate
+from conformance.judge import Judge
+from conformance.program import Program, to_json
+from conformance.sketch import Sketch
+
+
+class Rounding(TorchEngine):
+    """Torch whose every gradient is wrong in its last place."""
+
+    def calls(self) -> Mapping[str, Callable[..., Any]]:
+        calls = super().calls()
+
+        def shaken(call: Callable[..., Any]) -> Callable[..., Any]:
+            def run(*operands: Any, **params: Any) -> Any:
+                result = call(*operands, **params)
+                if not isinstance(result, torch.Tensor) or not result.requires_grad:
+                    return result
+                epsilon = torch.finfo(result.dtype).eps
+                return Bend.apply(result, 1 + epsilon)
+
+            return run
+
+        return {name: shaken(call) if name in ("exp", "mul", "div", "tanh", "sum", "softmax") else call for name, call in calls.items()}
+
+
+def judge_of(engine: TorchEngine, oracle: Any) -> Judge:
+    """A judge of an engine that shows no versions, since the ones above copy."""
+    facets = frozenset({"value", "grad", "shape", "dtype"})
+    return Judge(Executor(oracle.engine, facets), Executor(engine, facets))
+
+
+def one(op: str, values: list[float], dtype: str, *, exact: bool = False, gradient: list[float] | None = None) -> Program:
+    """Leaf, op, backward."""
+    s = Sketch(exact=exact, dtype=dtype)
+    s.backward(s.op(op, s.leaf(values)), gradient or [1.5] * len(values))
+    return s.program()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rounding_is_acquitted(dtype: str, oracle: Any) -> None:
+    """An engine that is wrong by a unit in the last place of each gradient conforms on general programs."""
+    judge = judge_of(Rounding(), oracle)
+    chooser = SeededChooser(6)
+    accused = []
+    tried = 0
+    while tried < 150:
+        program, _ = generate(chooser, BY_NAME["gradients"])
+        if program.exact or not any(getattr(s, "dtype", "") == dtype for s in program.steps):
+            continue
+        tried += 1
+        quick = judge.agree_quickly(program, judge.oracle.run(program), judge.engine.run(program))
+        case = None if quick else judge.examine(program)
+        if case is not None:
+            accused.append((case.difference, to_json(program)))
+
+    assert accused == []
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("op", ["exp", "tanh", "log", "softplus", "cos"])
+def test_an_error_of_a_ten_thousandth_is_caught(op: str, dtype: str, oracle: Any) -> None:
+    """A relative error of 1e-4 in one op's gradient stands, in single precision too."""
+    program = one(op, [0.5, 1.25], dtype)
+    case = judge_of(bent(op, 1.0001)(), oracle).examine(program)
+
+    assert case is not None
+    assert (case.difference.facet, case.rule.id) == ("grad", "gradients.pointwise")
+
+
+def test_exact_programs_are_compared_to_the_bit(oracle: Any) -> None:
+    """Where nothing rounds, the last place counts."""
+    factor = 1 + 2.0**-52
+    exact, general = (one("neg", [1.0, 2.0], "float64", exact=e) for e in (True, False))
+    judge = judge_of(bent("neg", factor)(), oracle)
+
+    assert judge.examine(exact) is not None
+    assert judge.examine(general) is None
+
+
+def test_cancellation_is_acquitted(oracle: Any) -> None:
+    """A sum that cancels amplifies rounding, on both sides: its error is measured against what went into it."""
+    s = Sketch(exact=False)
+    x = s.leaf([1.0, 1.0])
+    big = s.op("exp", s.op("mul_scalar", x, value=3.0))
+    s.backward(s.op("sub", big, s.op("mul", big, s.leaf([1.0 - 2.0**-10, 1.0]))), [1.0, 1.0])
+
+    assert judge_of(Rounding(), oracle).examine(s.program()) is None
+
+
+def test_a_difference_at_a_kink_is_told(oracle: Any) -> None:
+    """A tie that goes to one operand differs at the kink alone; off it the engine is right."""
+    judge = judge_of(with_call("maximum", first_of_ties)(), oracle)
+    cases = []
+    for second in ([1.0, 2.0], [2.0, 1.0]):
+        s = Sketch()
+        s.backward(s.op("maximum", s.leaf([1.0, 2.0]), s.leaf(second)), [1.0, 5.0])
+        cases.append(judge.examine(s.program()))
+    tie, apart = cases
+
+    assert apart is None
+    assert tie is not None
+    assert tie.features & Feature.AT_KINK
+    assert (tie.rule.id, tie.rule.level) == ("gradients.kink", "MAY")
+
+
+def test_an_error_beside_a_kink_is_none_of_the_kinks(oracle: Any) -> None:
+    """A wrong gradient of an op with a kink, away from it, is a wrong gradient."""
+    case = judge_of(bent("relu", 1.5)(), oracle).examine(one("relu", [1.0, 2.0], "float64", exact=True))
+
+    assert case is not None
+    assert not case.features & Feature.AT_KINK
+    assert case.rule.id == "gradients.pointwise"
+
+
+def written() -> Program:
+    """A saved input changed before backward."""
+    s = Sketch()
+    h = s.op("mul_scalar", s.leaf([1.0, 2.0]), value=2.0)
+    y = s.op("square", h)
+    s.write("mul_scalar_", h, value=3.0)
+    s.backward(y, [1.0, 1.0])
+    return s.program()
+
+
+@pytest.mark.parametrize(("name", "safe"), [("saved tensors are copies", True), ("saved tensors are not checked", False)])
+def test_right_answers_to_refused_questions_are_safe(name: str, safe: bool, oracle: Any) -> None:
+    """An engine that saves copies misses the error and is safe; one that uses what was changed is wrong."""
+    engine = next(m for m in MUTANTS if m.name == name).make()
+    case = Judge(oracle, Executor(engine)).examine(written())
+
+    assert case is not None
+    assert (case.difference.kind, case.rule.id, case.safe) == ("missed error", "versions.saved-input", safe)
+
+
+def test_what_agrees_makes_no_case(oracle: Any) -> None:
+    """Torch against torch."""
+    assert Judge(oracle, oracle).examine(written()) is None
