@@ -1,5 +1,7 @@
 """A conformance suite for autograd engines.
 
+What most uses need:
+
     conformance.check("module:MyEngine", budget=10)   # one line in a test of yours
     conformance.programs()                            # a Hypothesis strategy of random programs
     conformance.Engine                                # what an adapter subclasses

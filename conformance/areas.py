@@ -32,7 +32,17 @@ AREAS: tuple[Area, ...] = (
     Area(
         "requires_grad",
         "requires_grad propagation",
-        {"leaf": 4, "constant": 3, "op": 8, "set_flag": 3, "region": 4, "detach": 2, "mutate": 2, "backward": 2, "retain_grad": 1},
+        {
+            "leaf": 4,
+            "constant": 3,
+            "op": 8,
+            "set_flag": 3,
+            "region": 4,
+            "detach": 2,
+            "mutate": 2,
+            "backward": 2,
+            "retain_grad": 1,
+        },
         PLAIN,
         (4, 10),
     ),

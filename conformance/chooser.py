@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Chooser(Protocol):
-    """The only source of chance that generation has. `below(n)` gives a number in range(n); smaller ones mean simpler programs."""
+    """The only source of chance that generation has. `below(n)` gives one of range(n); smaller ones mean simpler programs."""
 
     @property
     def below(self) -> Callable[[int], int]: ...

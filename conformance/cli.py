@@ -213,7 +213,8 @@ def explain(rule_id: str) -> int:
 
     _check_names((), (rule_id,))
     rule = RULES[rule_id]
-    click.echo(f"{rule.id} ({rule.level})\n\n{rule.statement}\n\nWhy: {rule.why}\nSource: {rule.source}\n\nA program that shows it:\n")
+    click.echo(f"{rule.id} ({rule.level})\n\n{rule.statement}\n\nWhy: {rule.why}\nSource: {rule.source}\n")
+    click.echo("A program that shows it:\n")
     click.echo(Script(rule.exemplar()).text())
     return 0
 

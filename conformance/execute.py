@@ -76,6 +76,7 @@ class _Execution:
     def __init__(self, executor: Executor) -> None:
         self.engine = executor.engine
         self.calls = executor.calls
+        self.make_leaf = executor.engine.leaf
         self.facets = executor.facets
         self.sees_grad = "grad" in self.facets
         self.flags = executor.flags
@@ -162,7 +163,7 @@ class _Execution:
         out, requires_grad = step.out, step.requires_grad
         if requires_grad:
             self.holders.add(out)
-        self.made(out, self.engine.leaf(step.values, step.shape, step.dtype, requires_grad))
+        self.made(out, self.make_leaf(step.values, step.shape, step.dtype, requires_grad))
 
     def apply(self, step: Apply) -> None:
         call = self.calls.get(step.op) or self.lacking(step.op)

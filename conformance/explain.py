@@ -38,7 +38,10 @@ def explain(case: Case) -> str:
     difference = case.difference
     parts = [_sentence(case.program, difference), _opening(case, difference)]
     if case.safe:
-        parts.append("The engine answered with the gradient that would be right had nothing been changed or freed: this is safe, not wrong.")
+        parts.append(
+            "The engine answered with the gradient that would be right had nothing been changed or freed: "
+            "this is safe, not wrong."
+        )
     return " ".join(part for part in parts if part)
 
 

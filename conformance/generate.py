@@ -143,7 +143,7 @@ class Generator:
         """Whether values within these bounds are wanted here."""
         lo, hi, grain = bounds
         if not self.exact:
-            return -LIMIT <= lo and hi <= LIMIT
+            return lo >= -LIMIT and hi <= LIMIT
         return grain is not None and max(-lo, hi) * 2.0**grain <= EXACT_LIMIT
 
     def gradient(self, root: Slot) -> tuple[float, ...]:
@@ -164,7 +164,7 @@ class Generator:
         if dtype is None:
             dtype = self.dtype if self.below(16) else self.dtypes[self.below(len(self.dtypes))]
         numbers = values(bank, self.below(OFFSETS), size(shape))
-        step = Leaf(self.fresh(), shape, numbers, dtype, requires_grad)
+        step = Leaf(self.fresh(), shape, numbers, dtype, requires_grad)  # type: ignore[arg-type]
         slot = self.scope.leaf(step, BANKS[bank][1])
         self.steps.append(step)
         self.live.append(slot)
@@ -269,7 +269,9 @@ class Generator:
         if slot.detached:
             return True
         leaf = slot.storage.leaf
-        return not slot.multi and not (slot.is_leaf and slot.requires_grad) and not slot.of_leaf and (leaf is None or not slot.view)
+        if slot.multi or slot.of_leaf or (slot.is_leaf and slot.requires_grad):
+            return False
+        return leaf is None or not slot.view
 
     def mutate_used(self) -> None:
         """An in-place op on what an op has read or made, directly, through an alias or under no_grad."""

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from conformance.engine import Category, Engine
 
-
 # One thing seen: after this step, this facet of this slot had this content. A plain tuple, since millions of them are made.
 Sight = tuple[int, int, str, Any]
 

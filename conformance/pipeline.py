@@ -158,7 +158,7 @@ class Plan(NamedTuple):
 def plan(chooser: Chooser) -> Plan:
     """A random schedule."""
     return Plan(
-        pick(chooser, ("pipedream", "gpipe", "1f1b")),  # type: ignore[arg-type]
+        pick(chooser, ("pipedream", "gpipe", "1f1b")),
         2 + chooser.below(2),
         2 + chooser.below(2),
         pick(chooser, LAYERS),

@@ -188,9 +188,7 @@ class Drop(Step, frozen=True, tag="drop", gc=False):
         return (self.target,)
 
 
-AnyStep = Union[
-    Leaf, Apply, Mutate, Detach, SetRequiresGrad, Enter, Exit, RetainGrad, Backward, Grad, ReadGrad, ZeroGrad, Drop
-]
+AnyStep = Union[Leaf, Apply, Mutate, Detach, SetRequiresGrad, Enter, Exit, RetainGrad, Backward, Grad, ReadGrad, ZeroGrad, Drop]
 
 
 class Program(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -202,7 +200,7 @@ class Program(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     CAPACITY: ClassVar[int] = 10_000
 
-    def __iter__(self) -> Iterator[AnyStep]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[AnyStep]:
         return iter(self.steps)
 
     def __len__(self) -> int:

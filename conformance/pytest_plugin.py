@@ -14,9 +14,9 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options."""
     group = parser.getgroup("autograd conformance")
-    group.addoption("--autograd-engine", metavar="ENGINE", help="Run the conformance suite on ENGINE: a name or module:attribute.")
+    group.addoption("--autograd-engine", metavar="ENGINE", help="Run the suite on ENGINE: a name or module:attribute.")
     group.addoption("--autograd-oracle", metavar="ORACLE", default="torch", help="What is right: torch (default) or reference.")
-    group.addoption("--autograd-programs", type=int, metavar="N", default=200, help="Random programs for each rule (default 200).")
+    group.addoption("--autograd-programs", type=int, metavar="N", default=200, help="Random programs a rule (default 200).")
     group.addoption("--autograd-seed", type=int, metavar="N", default=0, help="Seed of the random programs (default 0).")
     group.addoption("--autograd-area", action="append", metavar="AREA", default=[], help="Only this area (repeatable).")
     group.addoption("--autograd-rule", action="append", metavar="ID", default=[], help="Only this rule (repeatable).")

@@ -186,5 +186,7 @@ def assemble(lines: Iterable[AnyLine]) -> Record:
     if header is None:
         raise RecordError("this is not a record: its first line is not a header")
     if header.format != FORMAT:
-        raise RecordError(f"the record has format {header.format}; this version reads format {FORMAT}: upgrade autograd-conformance")
+        raise RecordError(
+            f"the record has format {header.format}; this version reads format {FORMAT}: upgrade autograd-conformance"
+        )
     return Record(header=header, failures=failures, rules=rules, footer=footer)

@@ -381,7 +381,9 @@ def plain_values(program: Program) -> Iterator[Steps]:
         if plain != step:
             yield _replaced(program, place, plain)
         if isinstance(step, Leaf) and step.dtype == "float32":
-            yield tuple(_replace(s, dtype="float64") if isinstance(s, Leaf) and s.dtype == "float32" else s for s in program.steps)
+            yield tuple(
+                _replace(s, dtype="float64") if isinstance(s, Leaf) and s.dtype == "float32" else s for s in program.steps
+            )
 
 
 def _with_plain_values(step: AnyStep) -> AnyStep:
@@ -421,5 +423,3 @@ def _in_order_of_use(steps: Steps) -> Steps:
 
 
 PASSES = (stretches, deletions, leaves, bypasses, roots, flags, shapes, ops, plain_values)
-
-

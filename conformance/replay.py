@@ -40,7 +40,9 @@ def find(what: str, reports: Path) -> tuple[Program, str | None]:
             continue
         matches += [(f.reduced, record.header.engine) for f in record.failures if f.id.startswith(what)]
     if not matches:
-        raise UsageError(f"no file and no failure {what!r} in the records below {reports}/: name a program's JSON file, or run first")
+        raise UsageError(
+            f"no file and no failure {what!r} in the records below {reports}/: name a program's JSON file, or run first"
+        )
     reduced, engine = matches[-1]
     return program.from_builtins(reduced), engine
 

@@ -126,7 +126,8 @@ class Run:
         results = [self.result(rule) for rule in self.rules]
         yield from results
         seconds = time.monotonic() - started
-        timing = {"seconds": seconds, "cpu_seconds": time.process_time() - cpu, "programs_per_second": self.programs / max(seconds, 1e-9)}
+        rate = self.programs / max(seconds, 1e-9)
+        timing = {"seconds": seconds, "cpu_seconds": time.process_time() - cpu, "programs_per_second": rate}
         verdict, reason = self.verdict(results)
         yield Footer(programs=self.programs, verdict=verdict, reason=reason, timing=timing)
 

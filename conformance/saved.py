@@ -16,6 +16,7 @@ import itertools
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,10 +110,12 @@ def draw(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
     if kind in "sml":
         eye = np.eye(shape[-1])
         return {"s": (unit + unit.T) / 2 + eye * shape[-1], "m": unit + eye * 2, "l": np.tril(unit) + eye}[kind]
-    return {
-        "r": lambda: unit * 4 - 2, "p": lambda: unit * 1.8 + 0.2, "u": lambda: unit * 1.8 - 0.9, "q": lambda: unit,
-        "a": lambda: unit + 1.1, "d": lambda: unit / unit.sum(-1, keepdims=True), "z": lambda: np.where(unit > 0.5, 1.0, -1.0),
-    }[kind]()  # fmt: skip
+    if kind == "d":
+        return unit / unit.sum(-1, keepdims=True)
+    if kind == "z":
+        return np.where(unit > 0.5, 1.0, -1.0)
+    scale, start = {"r": (4.0, -2.0), "p": (1.8, 0.2), "u": (1.8, -0.9), "q": (1.0, 0.0), "a": (1.0, 1.1)}[kind]
+    return unit * scale + start
 
 
 # ---- measuring ----------------------------------------------------------------------------------------------------------
@@ -125,12 +128,20 @@ class _Run:
         self.torch, self.call, self.needed = torch, call, needed
         functional = importlib.import_module(torch.__name__ + ".nn.functional")
         names = ", ".join(i.name for i in call.inputs)
-        self.function: Callable[..., Any] = eval(  # noqa: S307 - the expressions are our own table's
+        self.function: Callable[..., Any] = eval(  # the expressions are our own table's
             f"lambda {names}: {call.expression}", {"torch": torch, "F": functional, "sum": sum, "float": float}
         )
         rng = np.random.default_rng(SEED)
         self.values = [draw(i.kind, i.shape, rng) for i in call.inputs]
         self.again()
+
+    def inputs_named(self, name: str) -> Any:
+        """The input of the latest run."""
+        return self.inputs[name]
+
+    def output_number(self, nr: int) -> Any:
+        """The output of the latest run."""
+        return self.outputs[nr]
 
     def again(self) -> None:
         """Forward, from fresh inputs; those that require grad are no leaves, so that they may be written to."""
@@ -179,13 +190,13 @@ def measure(torch: Any, call: Call, needed: tuple[str, ...]) -> Saved:
         run.backward(needed)
     except (RuntimeError, NotImplementedError) as error:
         return Saved(call.name, call.group, shown, "-", "-", "-", "-", f"backward raises: {str(error).splitlines()[0]}")
-    inputs = [n for n in run.inputs if _saves(run, lambda n=n: run.inputs[n], needed)]
+    inputs = [n for n in run.inputs if _saves(run, partial(run.inputs_named, n), needed)]
     count = len(run.outputs)
-    outputs = [k for k in range(count) if _saves(run, lambda k=k: run.outputs[k], needed)]
+    outputs = [k for k in range(count) if _saves(run, partial(run.output_number, k), needed)]
     also = []
     if len(needed) > 1:
         for n in inputs:
-            by = [w for w in needed if _saves(run, lambda n=n: run.inputs[n], (w,))]
+            by = [w for w in needed if _saves(run, partial(run.inputs_named, n), (w,))]
             if by:
                 also.append(f"{n}:<-{'+'.join(by)}")
     run.again()
@@ -266,7 +277,8 @@ def markdown(rows: list[Saved], missing: dict[str, str]) -> str:
         "comes even if only the gradient named after the arrow is asked for.",
     ]
     for group in dict.fromkeys(r.group for r in rows):
-        out += ["", f"## {group}", "", "| op | requires grad | inputs | outputs | twice | also | last node |", "|---|---|---|---|---|---|---|"]
+        out += ["", f"## {group}", "", "| op | requires grad | inputs | outputs | twice | also | last node |"]
+        out.append("|---|---|---|---|---|---|---|")
         for r in rows:
             if r.group == group:
                 cells = (r.op, r.requires_grad, r.saved_inputs, r.saved_outputs, r.twice, r.also, r.note)

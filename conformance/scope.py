@@ -321,9 +321,8 @@ class Scope:
                 features |= _F.WEIGHT_UPDATED_IN_FLIGHT
         elif storage.read_at >= 0:
             features |= _F.UNSAVED_WRITTEN
-        if storage.leaf is not None and not self.recording:
-            if any(s.storage.clone_of is storage and s.storage.saved_input_at >= 0 for s in self.slots.values()):
-                features |= _F.STASHED_WEIGHT_UPDATED
+        if storage.leaf is not None and not self.recording and self._is_stashed(storage):
+            features |= _F.STASHED_WEIGHT_UPDATED
         if self.recording and not target.detached:
             if target.is_leaf and target.requires_grad:
                 features |= _F.LEAF_WRITTEN
@@ -336,6 +335,10 @@ class Scope:
         if storage.detached:
             features |= _F.DETACHED_WRITTEN if target.detached else _F.SOURCE_WRITTEN
         self.features |= features
+
+    def _is_stashed(self, storage: Storage) -> bool:
+        """Whether a node saved a clone of this memory."""
+        return any(s.storage.clone_of is storage and s.storage.saved_input_at >= 0 for s in self.slots.values())
 
     def set_requires_grad(self, step: SetRequiresGrad) -> None:
         """requires_grad_(): only leaves may lose the flag."""

@@ -1,5 +1,7 @@
 """Programs written by hand: the exemplars of rules, and a user's own.
 
+For example:
+
     s = Sketch()
     x = s.leaf([1.0, 2.0])
     y = s.op("exp", x)

@@ -1,4 +1,4 @@
-"""Programs as a Hypothesis strategy: the same generator, driven by Hypothesis's choices, so that its database and shrinker apply."""
+"""Programs as a Hypothesis strategy: the same generator on Hypothesis's choices, so that its database and shrinker apply."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _DrawnChooser:
 
     def below(self, bound: int) -> int:
         """A number in range(bound)."""
-        return self._draw(_below(bound)) if bound > 1 else 0  # type: ignore[no-any-return]
+        return self._draw(_below(bound)) if bound > 1 else 0
 
 
 @st.composite

@@ -97,9 +97,9 @@ def out_argument(name: str) -> Exception:
 
 def in_transform(method: str) -> Exception:
     """The error of a method that has no meaning inside a function being transformed by torch.func."""
+    other = " (or perhaps using torch.autograd.functional.* APIs)" if method == "requires_grad_" else ""
     return AutogradError(
-        f"You are attempting to call Tensor.{method}() (or perhaps using torch.autograd.functional.* APIs) inside of a "
-        "function being transformed by a functorch transform. This is unsupported, please attempt to use the functorch "
+        f"You are attempting to call Tensor.{method}(){other} inside of a function being transformed by a functorch transform. This is unsupported, please attempt to use the functorch "
         f"transforms (e.g. grad, vjp, jacrev, jacfwd, hessian) or call {method}() outside of a function being "
         "transformed instead."
     )

@@ -24,12 +24,13 @@ from .utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 
 class Transform:
-    """One call of a transformed function. `own`: the storages made inside it, which it may write."""
+    """One call of a transformed function. `own`: the storages made inside it; `given`: those of its inputs."""
 
-    __slots__ = ("own", "grad", "hooks")
+    __slots__ = ("own", "given", "grad", "hooks")
 
     def __init__(self) -> None:
         self.own: set[Any] = set()
+        self.given: set[Any] = set()
 
     def __enter__(self) -> Transform:
         self.hooks = disable_saved_tensors_hooks(
@@ -46,7 +47,6 @@ class Transform:
         state.grad = self.grad
         alert.leave()
         state.transforms.remove(self)
-        self.own.clear()
         self.hooks.__exit__(*exc)
 
 
@@ -54,7 +54,7 @@ class Entrance(Node):
     """Where a tensor enters a transform: behind it lies what the tensor was outside."""
 
     __slots__ = ("transform",)
-    title = "GradTrackingTensor"
+    hidden = True
 
     def __init__(self, x: Tensor, transform: Transform) -> None:
         super().__init__((edge_of(x) if x.requires_grad else NO_EDGE,), x._array.shape, x._array.dtype)
@@ -67,14 +67,19 @@ class Entrance(Node):
 
 
 def refuse_captured(name: str, t: Tensor, inputs: Sequence) -> None:
-    """Raise if a write inside a transform would change one of its inputs or a tensor from outside."""
+    """Raise if a write inside a transform would change one of its inputs in reverse mode, or a tensor from outside."""
     whole = t if t._view is None else t._view.base
-    if whole._edge is not None and type(whole._edge[0]) is Entrance and state.grad:
-        which = errors.LeafInPlace if whole is t else errors.ViewOfLeafInPlace
-        what = "a leaf Variable" if whole is t else "a view of a leaf Variable"
-        raise which(f"{what} that requires grad is being used in an in-place operation.")
-    if t._storage in state.transforms[-1].own:
+    if state.grad and whole._edge is not None and type(whole._edge[0]) is Entrance:
+        if whole is t:
+            raise errors.LeafInPlace("a leaf Variable that requires grad is being used in an in-place operation.")
+        raise errors.ViewOfLeafInPlace(
+            "a view of a leaf Variable that requires grad is being used in an in-place operation."
+        )
+    if t._storage in state.transforms[-1].own or t._storage in state.transforms[-1].given:
         return
+    name = name.replace("_scalar", "").replace("fill_tensor_", "fill_")
+    if name == "fill_" and isinstance(inputs[1] if len(inputs) > 1 else None, Tensor):
+        name = "copy_"  # t[i] = number
     arithmetic = name in ("add_", "sub_", "mul_", "div_", "remainder_", "atan2_")
     overload = "" if len(inputs) < 2 or name == "copy_" else ".Tensor" if arithmetic or isinstance(inputs[1], Tensor) else ".Scalar"
     overload = overload or (".Scalar" if name in ("pow_", "fill_") else "")
@@ -93,36 +98,40 @@ def _enter(x: Any, transform: Transform) -> Tensor:
         raise ValueError(f"Thing passed to transform API must be Tensor, got {type(x)}")
     if x._array.dtype.kind not in "fc":
         raise errors.AutogradError("only Tensors of floating point dtype can require gradients")
+    transform.given.add(x._storage)
     inner = alias(x._array, x._storage)
     inner._rg, inner._edge = True, (Entrance(x, transform), 0)
     return copy_tangents(x, inner)
 
 
-def _leads_outside(t: Tensor) -> bool:
-    """Whether the graph behind `t` reaches a leaf, or an entrance of a transform still running."""
+def _leads_outside(t: Tensor, transform: Transform) -> bool:
+    """Whether the graph behind `t` reaches a leaf made outside, or an entrance of a transform still running."""
     seen, fresh = set(), [t._current_edge()[0] if t._current_edge() is not None else None]
     if fresh[0] is None:
-        return True
+        return t._storage not in transform.own
     while fresh:
         node = fresh.pop()
         if node in seen:
             continue
         seen.add(node)
-        if isinstance(node, AccumulateGrad) or type(node) is Entrance and node.transform in state.transforms:
+        if isinstance(node, AccumulateGrad):
+            if node.variable._storage not in transform.own:
+                return True
+        elif type(node) is Entrance and node.transform in state.transforms:
             return True
         fresh += [n for n, _ in node.edges if n is not None]
     return False
 
 
-def _leave(x: Any) -> Any:
+def _leave(x: Any, transform: Transform) -> Any:
     """A value as the caller of the transform may see it."""
-    if not isinstance(x, Tensor) or not x.requires_grad or (state.grad and _leads_outside(x)):
+    if not isinstance(x, Tensor) or not x.requires_grad or (state.grad and _leads_outside(x, transform)):
         return x
     return copy_tangents(x, alias(x._array, x._storage))
 
 
-def _results(tree: Any) -> Any:
-    return tree_map(_leave, tree)
+def _results(tree: Any, transform: Transform) -> Any:
+    return tree_map(lambda x: _leave(x, transform), tree)
 
 
 # ---- reverse mode -----------------------------------------------------------------------------------------------------
@@ -182,8 +191,8 @@ def grad_and_value(func: Callable, argnums: Any = 0, has_aux: bool = False) -> C
                     f"{out._array.ndim} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
                 )
             grads = tree_unflatten(_gradients([out], inners, [None]), spec)
-        grads = _results(grads if isinstance(argnums, tuple) else grads[0])
-        return (grads, (_results(out), _results(aux))) if has_aux else (grads, _results(out))
+        grads = _results(grads if isinstance(argnums, tuple) else grads[0], transform)
+        return (grads, (_results(out, transform), _results(aux, transform))) if has_aux else (grads, _results(out, transform))
 
     return wrapper
 
@@ -232,9 +241,9 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
             )
         with enable_grad():
             grads = _gradients(outs, inners, cts)
-        return _results(tree_unflatten(grads, spec))
+        return _results(tree_unflatten(grads, spec), transform)
 
-    return (_results(out), vjp_fn, _results(aux)) if has_aux else (_results(out), vjp_fn)
+    return (_results(out, transform), vjp_fn, _results(aux, transform)) if has_aux else (_results(out, transform), vjp_fn)
 
 
 # ---- forward mode -----------------------------------------------------------------------------------------------------
@@ -248,7 +257,7 @@ def _dual(x: Tensor, tangent: Tensor, level: Level, transform: Transform) -> Ten
     inner = alias(x._array, x._storage)
     if x.requires_grad:
         inner._rg, inner._edge = True, edge_of(x)
-    transform.own.add(x._storage)
+    transform.given.add(x._storage)
     with only_levels(stack.levels[:-1]):
         copy_tangents(x, inner)
     hold(inner, level, tangent)
@@ -281,8 +290,9 @@ def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False
                 out, aux = out
             outs, out_spec = _only_tensors(where, out)
             found = [_direction(o, level, strict) for o in outs]
-    result = _results(tree_unflatten([_primal(o) for o in outs], out_spec)), _results(tree_unflatten(found, out_spec))
-    return (*result, _results(aux)) if has_aux else result
+    trees = tree_unflatten([_primal(o) for o in outs], out_spec), tree_unflatten(found, out_spec)
+    result = tuple(_results(tree, transform) for tree in trees)
+    return (*result, _results(aux, transform)) if has_aux else result
 
 
 def _direction(out: Tensor, level: Level, strict: bool) -> Tensor:

@@ -56,6 +56,7 @@ class Node:
     saved_names: tuple[str, ...] = ()
     value_names: tuple[str, ...] = ()
     title = ""
+    hidden = False  # whether a tensor behind it counts as a leaf
     runs_undefined = False  # whether the node runs even if no gradient arrived (custom Functions do)
 
     def __init__(self, edges: tuple = (), shape: tuple = (), dtype: Any = None) -> None:
@@ -153,6 +154,7 @@ class AccumulateGrad(Node):
 
     __slots__ = ("variable",)
     title = "torch::autograd::AccumulateGrad"
+    hidden = True
 
 
 def edge_of(t: Any) -> Edge:

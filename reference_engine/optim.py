@@ -130,18 +130,14 @@ class Optimizer:
         if len(groups) != len(self.param_groups):
             raise ValueError("loaded state dict has a different number of parameter groups")
         if any(len(a["params"]) != len(b["params"]) for a, b in zip(groups, self.param_groups)):
-            raise ValueError(
-                "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
-            )
+            raise ValueError("loaded state dict contains a parameter group that doesn't match the size of optimizer's group")
         found = {}
         for saved, mine in zip(groups, self.param_groups):
             found.update(zip(saved["params"], mine["params"]))
             mine.update({k: v for k, v in saved.items() if k != "params"})
         self.state = defaultdict(dict)
         for key, value in state_dict["state"].items():
-            self.state[found.get(key, key)] = {
-                k: v.clone() if isinstance(v, Tensor) else v for k, v in value.items()
-            }
+            self.state[found.get(key, key)] = {k: v.clone() if isinstance(v, Tensor) else v for k, v in value.items()}
 
     def __repr__(self) -> str:
         options = [f"    {k}: {v}\n" for g in self.param_groups for k, v in sorted(g.items()) if k != "params"]
@@ -338,7 +334,9 @@ class Adamax(Optimizer):
     def __init__(self, params: Iterable, lr: Any = 2e-3, betas: tuple = (0.9, 0.999), eps: float = 1e-8,
                  weight_decay: float = 0, **options: Any) -> None:  # fmt: skip
         _check(lr=lr, eps=eps, weight_decay=weight_decay)
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": False, **options})
+        super().__init__(
+            params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": False, **options}
+        )
 
     def update(self, p: Tensor, g: Tensor, state: dict, group: dict) -> None:
         """One parameter's step."""

@@ -52,10 +52,13 @@ def represent(self: Tensor) -> str:
     default = (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool, dtypes.get_default_dtype().to_complex())
     if d not in default or (not array.size and d is not dtypes.get_default_dtype()):
         extra.append(f"dtype={d}")
-    if self._edge is not None:
+    if self._edge is not None and not self._edge[0].hidden:
         extra.append(f"grad_fn=<{type(self._edge[0]).__name__}>")
     elif self._rg:
         extra.append("requires_grad=True")
+    tangent = None if self._meta is None or not self._meta.tangents else next(reversed(self._meta.tangents.values()))
+    if tangent is not None:
+        extra.append(f"tangent={represent(tangent)}")
     prefix = "Parameter containing:\ntensor(" if type(self).__name__ == "Parameter" else "tensor("
     return prefix + ", ".join([body(array, 7), *extra]) + ")"
 

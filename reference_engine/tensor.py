@@ -93,10 +93,10 @@ class Tensor:
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set the flag; on a non-leaf, True is accepted and changes nothing."""
-        if requires_grad and self._rg and self._edge is not None:
-            return self
         if state.transforms:
             raise errors.in_transform("requires_grad_")
+        if requires_grad and self._rg and self._edge is not None:
+            return self
         self.requires_grad = requires_grad
         return self
 
@@ -109,7 +109,7 @@ class Tensor:
     @property
     def grad_fn(self) -> Any:
         edge = self._current_edge()
-        return None if edge is None else edge[0]
+        return None if edge is None or edge[0].hidden else edge[0]
 
     @property
     def output_nr(self) -> int:
@@ -117,7 +117,8 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
-        return self._current_edge() is None
+        edge = self._current_edge()
+        return edge is None or edge[0].hidden
 
     @property
     def grad(self) -> Any:

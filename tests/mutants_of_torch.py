@@ -396,7 +396,7 @@ def unrecorded_write(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
 def stale_write(a: Any) -> Any:
     """a.square_() whose gradient is taken at the values after the write."""
     a.square_()
-    return a.mul_(1.0) if not a.requires_grad else a.mul_(2.0).mul_(0.5).add_((a * 0.125 - a.detach() * 0.125))
+    return a.mul_(1.0) if not a.requires_grad else a.mul_(2.0).mul_(0.5).add_(a * 0.125 - a.detach() * 0.125)
 
 
 def first_of_ties(a: Any, b: Any) -> Any:

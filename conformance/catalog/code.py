@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 OPERANDS = "abc"
@@ -25,9 +25,7 @@ def compile_code(code: str, namespace: Mapping[str, Any]) -> Callable[..., Any]:
 
 def render_code(code: str, operands: Sequence[str], params: Mapping[str, Any]) -> str:
     """The code with names of variables for the operands and literals for the parameters."""
-    replacements: dict[str, ast.expr] = {
-        letter: ast.Name(name) for letter, name in zip(OPERANDS, operands, strict=False)
-    }
+    replacements: dict[str, ast.expr] = {letter: ast.Name(name) for letter, name in zip(OPERANDS, operands, strict=False)}
     replacements |= {name: ast.parse(repr(value), mode="eval").body for name, value in params.items()}
     return ast.unparse(_Fill(replacements).visit(ast.parse(code)))
 
@@ -47,14 +45,12 @@ def operands_of(code: str) -> list[str]:
     return _names(code, frozenset())[0]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _is_statement(code: str) -> bool:
     return not isinstance(ast.parse(code).body[0], ast.Expr)
 
 
 def _names(code: str, known: frozenset[str]) -> tuple[list[str], list[str]]:
     """Operand letters and parameter names that the code mentions, in order."""
-    found = dict.fromkeys(
-        node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name) and node.id not in known
-    )
+    found = dict.fromkeys(node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name) and node.id not in known)
     return [letter for letter in OPERANDS if letter in found], [name for name in found if name not in OPERANDS]

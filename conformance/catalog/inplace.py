@@ -11,7 +11,7 @@ import math
 from conformance.catalog import draws, shapes
 from conformance.catalog import pointwise as pw
 from conformance.catalog import structure as st
-from conformance.catalog.bounds import BoundsRule, mixed, monotone, union, within
+from conformance.catalog.bounds import Bounds, BoundsRule, mixed, monotone, union, within
 from conformance.catalog.op import Op, ParamsRule, PartnersRule, ShapeRule, no_params, no_partners
 
 
@@ -24,17 +24,17 @@ def inplace(
     return Op(name, code, "inplace", bounds, shape, params, partners, saves, kink, inplace=True, second=second)
 
 
-def copied(xs: pw.Many, p: pw.Params, s: pw.Shapes) -> pw.Bounds:
+def copied(xs: pw.Many, p: pw.Params, s: pw.Shapes) -> Bounds:
     """The second operand's values"""
     return xs[1]
 
 
-def partly_copied(xs: pw.Many, p: pw.Params, s: pw.Shapes) -> pw.Bounds:
+def partly_copied(xs: pw.Many, p: pw.Params, s: pw.Shapes) -> Bounds:
     """Values of both operands"""
     return union(xs[0], xs[1])
 
 
-def one_value(xs: pw.Many, p: pw.Params, s: pw.Shapes) -> pw.Bounds:
+def one_value(xs: pw.Many, p: pw.Params, s: pw.Shapes) -> Bounds:
     """The one value filled in"""
     return pw.point(p["value"])
 
@@ -78,5 +78,3 @@ OPS = (
             lambda ch, s: {**(draws.a_first_entry(ch, s) or {}), **VALUES(ch, s)} if s and s[0] else None,  # type: ignore[dict-item]
             shape=shapes.set_item),
 )  # fmt: skip
-
-

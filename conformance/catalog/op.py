@@ -40,8 +40,8 @@ class Op(msgspec.Struct, frozen=True):
     """One op of the vocabulary.
 
     `torch` is its code in torch, over operands a, b, c and the parameters by name: an expression, or a statement for an
-    in-place op. `second` is the kind of operand b. `saves` lists what its node keeps for backward, as torch does: `a` always, `a?b` only where b requires grad,
-    `out` the result, `own` a tensor that no program can reach. `promotes`: operands of
+    in-place op. `second` is the kind of operand b. `saves` lists what its node keeps for backward, as torch does: `a` always,
+    `a?b` only where b requires grad, `out` the result, `own` a tensor that no program can reach. `promotes`: operands of
     different dtypes are allowed. `kink` marks ops that have points without a derivative, or jumps.
     """
 

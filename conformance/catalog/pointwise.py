@@ -214,12 +214,13 @@ SCALAR = (
        draws.one_of(min=(-0.75, -1.25), max=(0.75, 1.25)), saves="a", kink=True),
     Op("leaky_relu", f"{F}.leaky_relu(a, negative_slope)", "pointwise", leaked, shapes.same,
        draws.one_of(negative_slope=(0.25, 0.5)), saves="a", kink=True),
-)
+)  # fmt: skip
 
 
 def binary(name: str, bounds: BoundsRule, saves: str = "", kink: bool = False) -> Op:
     """A row for an op of two broadcasting operands and no parameters."""
-    return Op(name, f"torch.{name}(a, b)", "binary", bounds, shapes.broadcast, partners=draws.peer, saves=saves, kink=kink, promotes=True)
+    code = f"torch.{name}(a, b)"
+    return Op(name, code, "binary", bounds, shapes.broadcast, partners=draws.peer, saves=saves, kink=kink, promotes=True)
 
 
 BROADCASTING = (
@@ -232,19 +233,21 @@ BROADCASTING = (
     binary("minimum", larger, "a b", kink=True),
     binary("atan2", within(-3.2, 3.2, POSITIVE), "a b"),
     binary("logaddexp", growing(2.0), "a b"),
-    Op("add_alpha", "torch.add(a, b, alpha=alpha)", "binary", added, shapes.broadcast, draws.one_of(alpha=(2, -3)), draws.peer, promotes=True),
+    Op("add_alpha", "torch.add(a, b, alpha=alpha)", "binary", added, shapes.broadcast, draws.one_of(alpha=(2, -3)),
+       draws.peer, promotes=True),
     Op("addcmul", "torch.addcmul(a, b, c, value=value)", "binary", multiply_add, shapes.broadcast,
        draws.one_of(value=(1.0, 2.0, -0.5)), draws.two_peers, saves="b?c c?b"),
     Op("addcdiv", "torch.addcdiv(a, b, c)", "binary", divide_add, shapes.broadcast, partners=draws.two_peers, saves="b?c c"),
     Op("lerp", "torch.lerp(a, b, c)", "binary", interpolated, shapes.broadcast, partners=draws.two_peers, saves="a?c b?c c"),
-    Op("where", "torch.where(b, a, c)", "binary", chosen, shapes.broadcast, partners=draws.mask_and_peer, saves="b", second="bool"),
+    Op("where", "torch.where(b, a, c)", "binary", chosen, shapes.broadcast, partners=draws.mask_and_peer, saves="b",
+       second="bool"),
     Op("masked_fill", "torch.masked_fill(a, b, value)", "binary", filled, shapes.broadcast, draws.one_of(value=VALUES),
        draws.mask, saves="b", second="bool"),
-)
+)  # fmt: skip
 
 CASTS = (
     Op("float", "a.float()", "pointwise", keep, shapes.same, result_dtype="float32"),
     Op("double", "a.double()", "pointwise", keep, shapes.same, result_dtype="float64"),
-)
+)  # fmt: skip
 
 OPS = UNARY + SCALAR + BROADCASTING + CASTS

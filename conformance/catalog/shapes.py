@@ -166,7 +166,7 @@ def squeeze(shapes: Sequence[Shape], params: dict[str, Any]) -> tuple[Shape, ...
 def unsqueeze(shapes: Sequence[Shape], params: dict[str, Any]) -> tuple[Shape, ...]:
     """A new axis of size 1 at `dim`."""
     where = axis(params["dim"], len(shapes[0]) + 1)
-    return (shapes[0][:where] + (1,) + shapes[0][where:],)
+    return ((*shapes[0][:where], 1, *shapes[0][where:]),)
 
 
 def select(shapes: Sequence[Shape], params: dict[str, Any]) -> tuple[Shape, ...]:
@@ -183,7 +183,7 @@ def narrow(shapes: Sequence[Shape], params: dict[str, Any]) -> tuple[Shape, ...]
     start, length = params["start"], params["length"]
     if not shapes[0] or start < 0 or length < 0 or start + length > shapes[0][where]:
         raise ShapeError(f"{length} entries from {start} along dim {params['dim']} of {shapes[0]}")
-    return (shapes[0][:where] + (length,) + shapes[0][where + 1 :],)
+    return ((*shapes[0][:where], length, *shapes[0][where + 1 :]),)
 
 
 def take_slice(shapes: Sequence[Shape], params: dict[str, Any]) -> tuple[Shape, ...]:
@@ -201,7 +201,7 @@ def pieces(shapes: Sequence[Shape], params: dict[str, Any]) -> tuple[Shape, ...]
     if not shape or step < 1 or not shape[where]:
         raise ShapeError(f"pieces of {step} along dim {params['dim']} of {shape}")
     lengths = [min(step, shape[where] - i) for i in range(0, shape[where], step)]
-    return tuple(shape[:where] + (n,) + shape[where + 1 :] for n in lengths)
+    return tuple((*shape[:where], n, *shape[where + 1 :]) for n in lengths)
 
 
 def unbind(shapes: Sequence[Shape], params: dict[str, Any]) -> tuple[Shape, ...]:
@@ -216,7 +216,7 @@ def diagonal(shapes: Sequence[Shape], params: dict[str, Any]) -> tuple[Shape, ..
     """The main diagonal of the first two axes goes last."""
     if len(shapes[0]) < 2:
         raise ShapeError("diagonal needs two axes")
-    return (shapes[0][2:] + (min(shapes[0][:2]),),)
+    return ((*shapes[0][2:], min(shapes[0][:2])),)
 
 
 def matrix(shapes: Sequence[Shape], params: dict[str, Any]) -> tuple[Shape, ...]:
@@ -232,7 +232,7 @@ def cat(shapes: Sequence[Shape], params: dict[str, Any]) -> tuple[Shape, ...]:
     rests = {s[:where] + s[where + 1 :] for s in shapes}
     if not shapes[0] or len(rests) != 1 or len({len(s) for s in shapes}) != 1:
         raise ShapeError(f"cat of {list(shapes)} along dim {params['dim']}")
-    return (shapes[0][:where] + (sum(s[where] for s in shapes),) + shapes[0][where + 1 :],)
+    return ((*shapes[0][:where], sum(s[where] for s in shapes), *shapes[0][where + 1 :]),)
 
 
 def stack(shapes: Sequence[Shape], params: dict[str, Any]) -> tuple[Shape, ...]:
@@ -240,7 +240,7 @@ def stack(shapes: Sequence[Shape], params: dict[str, Any]) -> tuple[Shape, ...]:
     if len(set(shapes)) != 1:
         raise ShapeError(f"stack of {list(shapes)}")
     where = axis(params["dim"], len(shapes[0]) + 1)
-    return (shapes[0][:where] + (len(shapes),) + shapes[0][where:],)
+    return ((*shapes[0][:where], len(shapes), *shapes[0][where:]),)
 
 
 def repeat(shapes: Sequence[Shape], params: dict[str, Any]) -> tuple[Shape, ...]:
@@ -255,7 +255,7 @@ def pad(shapes: Sequence[Shape], params: dict[str, Any]) -> tuple[Shape, ...]:
     """`left` and `right` zeros at the last axis."""
     if not shapes[0]:
         raise ShapeError("pad needs an axis")
-    return (shapes[0][:-1] + (shapes[0][-1] + params["left"] + params["right"],),)
+    return ((*shapes[0][:-1], shapes[0][-1] + params["left"] + params["right"]),)
 
 
 def index_select(shapes: Sequence[Shape], params: dict[str, Any]) -> tuple[Shape, ...]:

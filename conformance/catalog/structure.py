@@ -111,7 +111,8 @@ REDUCTIONS = (
     row("reduce", "max_dim", "a.max(dim=dim, keepdim=keepdim)", keep, shapes.drop_axis_twice, FULL, kink=True, index_outputs=1),
     row("reduce", "logsumexp", "a.logsumexp(dim=dim, keepdim=keepdim)", logsum, shapes.drop_axis, FULL, saves="a out"),
     row("reduce", "softmax", "a.softmax(dim=dim)", within(0.0, 1.0), shapes.along_axis, draws.a_dim, saves="out"),
-    row("reduce", "log_softmax", "a.log_softmax(dim=dim)", growing(2.0, (-8.0, 8.0)), shapes.along_axis, draws.a_dim, saves="out"),
+    row("reduce", "log_softmax", "a.log_softmax(dim=dim)", growing(2.0, (-8.0, 8.0)), shapes.along_axis, draws.a_dim,
+        saves="out"),
     row("reduce", "cumsum", "a.cumsum(dim=dim)", running, shapes.along_axis, draws.a_dim),
 )  # fmt: skip
 
@@ -163,7 +164,8 @@ MOVES = (
 )  # fmt: skip
 
 INDEXING = (
-    row("index", "index_select", "a.index_select(dim, b)", keep, shapes.index_select, draws.full_dim, draws.index_vector, "b", second="int64"),
+    row("index", "index_select", "a.index_select(dim, b)", keep, shapes.index_select, draws.full_dim,
+        draws.index_vector, "b", second="int64"),
     row("index", "gather", "a.gather(dim, b)", keep, shapes.gather, draws.full_dim, draws.index_like, "a b", second="int64"),
     row("index", "index", "a[b]", keep, shapes.take_rows,
         draws.rows, draws.index_vector, "b", second="int64"),
@@ -182,5 +184,3 @@ def distinct(shape: Shape, dim: int) -> Shape:
 
 
 OPS = REDUCTIONS + PRODUCTS + VIEWS + MOVES + INDEXING
-
-

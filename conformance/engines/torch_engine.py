@@ -24,7 +24,8 @@ class TorchEngine(TorchLike):
         found = tuple(map(int, re.findall(r"\d+", torch.__version__)[:2]))
         if found < OLDEST:
             raise EngineUnavailable(
-                f"torch {torch.__version__} is too old: torch {OLDEST[0]}.{OLDEST[1]} or newer is needed: python3 -m pip install -U torch"
+                f"torch {torch.__version__} is too old: torch {OLDEST[0]}.{OLDEST[1]} or newer is needed: "
+                "python3 -m pip install -U torch"
             )
         torch.set_num_threads(1)
         warnings.filterwarnings("ignore", module=r"torch\b")

@@ -22,11 +22,13 @@ MESSAGES: tuple[tuple[str, Category], ...] = (
     (r"has been modified by an inplace operation|detached in-place", Category.VERSION),
     (r"backward through the graph a second time", Category.FREED),
     (r"leaf Variable that requires grad is being used in an in-place", Category.LEAF_WRITTEN),
-    (r"is a view and is being modified inplace|A view was created in no_grad mode|is a view and its base|more than one element of the written-to tensor", Category.VIEW_WRITTEN),
+    (r"is a view and is being modified inplace|A view was created in no_grad mode", Category.VIEW_WRITTEN),
+    (r"is a view and its base|more than one element of the written-to tensor", Category.VIEW_WRITTEN),
     (r"grad can be implicitly created only for (scalar|real scalar) outputs", Category.NON_SCALAR_ROOT),
     (r"does not require grad and does not have a grad_fn", Category.ROOT_WITHOUT_GRAD),
     (r"Mismatch in shape|has to be of the same shape|invalid gradient", Category.GRADIENT_SHAPE),
-    (r"appears to not have been used in the graph|One of the differentiated Tensors does not require grad", Category.UNUSED_INPUT),
+    (r"appears to not have been used in the graph", Category.UNUSED_INPUT),
+    (r"One of the differentiated Tensors does not require grad", Category.UNUSED_INPUT),
     (r"only change requires_grad flags of leaf", Category.FLAG),
 )  # fmt: skip
 _MESSAGES = [(re.compile(pattern), category) for pattern, category in MESSAGES]
@@ -58,6 +60,7 @@ class TorchLike(Engine):
         self.namespace = {"torch": module}
         self._dtypes = {name: getattr(module, name) for name in self.dtypes}
         self._dtype_names = {dtype: name for name, dtype in self._dtypes.items()}
+        self._from_numpy = module.from_numpy
         self._named = False
 
     def version(self) -> str:
@@ -70,10 +73,10 @@ class TorchLike(Engine):
         self._named = False
 
     def leaf(self, values: Any, shape: tuple[int, ...], dtype: str, requires_grad: bool) -> Any:
-        if 0 in shape:  # NumPy gives empty arrays strides that torch would not
+        if values:
+            tensor = self._from_numpy(array(values, shape, dtype).copy())
+        else:  # NumPy gives empty arrays strides that torch would not
             tensor = self.torch.zeros(shape, dtype=self._dtypes[dtype])
-        else:
-            tensor = self.torch.from_numpy(array(values, shape, dtype).copy())
         return tensor.requires_grad_() if requires_grad else tensor
 
     def detach(self, tensor: Any) -> Any:
@@ -83,7 +86,7 @@ class TorchLike(Engine):
         tensor.requires_grad_(value)
 
     def grad_mode(self, enabled: bool) -> AbstractContextManager[Any]:
-        return self.torch.enable_grad() if enabled else self.torch.no_grad()
+        return self.torch.enable_grad() if enabled else self.torch.no_grad()  # type: ignore[no-any-return]
 
     def retain_grad(self, tensor: Any) -> None:
         tensor.retain_grad()
@@ -116,7 +119,7 @@ class TorchLike(Engine):
     def copy(self, tensor: Any) -> Any:
         return tensor.clone()
 
-    value = staticmethod(methodcaller("tolist"))
+    value: Any = staticmethod(methodcaller("tolist"))
 
     def shape(self, tensor: Any) -> tuple[int, ...]:
         return tuple(tensor.shape)
@@ -134,7 +137,7 @@ class TorchLike(Engine):
     def is_leaf(self, tensor: Any) -> bool:
         return tensor.is_leaf  # type: ignore[no-any-return]
 
-    flags = staticmethod(attrgetter("requires_grad", "is_leaf"))
+    flags: Any = staticmethod(attrgetter("requires_grad", "is_leaf"))
 
     def has_grad_fn(self, tensor: Any) -> bool:
         return tensor.grad_fn is not None
@@ -144,6 +147,3 @@ class TorchLike(Engine):
 
     def categorize(self, error: BaseException) -> Category:
         return categorize_message(str(error))
-
-
-

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from conformance.compare import Kind
 from conformance.features import Feature as F
 from conformance.program import Program
 from conformance.rules.rule import Rule
 from conformance.sketch import Sketch
 
 SOURCE = "https://docs.pytorch.org/docs/stable/generated/torch.autograd.backward.html"
-STATE = frozenset({"wrong value", "wrong state", "spurious error"})
+STATE: frozenset[Kind] = frozenset({"wrong value", "wrong state", "spurious error"})
 GRAD = frozenset({"grad", "error"})
 ACCUMULATION = frozenset({"accumulation"})
 
@@ -83,7 +86,7 @@ def named() -> Program:
     return s.program()
 
 
-def _rule(slug: str, statement: str, why: str, needs: F, exemplar: object, **more: object) -> Rule:
+def _rule(slug: str, statement: str, why: str, needs: F, exemplar: Callable[[], Program], **more: object) -> Rule:
     """A rule on the content of `.grad`."""
     fields = {"kinds": STATE, "facets": GRAD, **more}
     return Rule(id=f"accumulation.{slug}", statement=statement, why=why, source=SOURCE, needs=needs, exemplar=exemplar, **fields)  # type: ignore[arg-type]  # fmt: skip

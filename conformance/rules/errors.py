@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from conformance.compare import Kind
 from conformance.engine import Category
 from conformance.features import Feature as F
 from conformance.program import Program
@@ -10,7 +13,7 @@ from conformance.sketch import Sketch
 
 SOURCE = "https://docs.pytorch.org/docs/stable/generated/torch.autograd.backward.html"
 INPLACE = "https://docs.pytorch.org/docs/stable/notes/autograd.html#in-place-operations-with-autograd"
-MISSED = frozenset({"missed error", "wrong error"})
+MISSED: frozenset[Kind] = frozenset({"missed error", "wrong error"})
 
 
 def non_scalar() -> Program:
@@ -63,16 +66,17 @@ def cleared() -> Program:
     return s.program()
 
 
-def _refused(slug: str, statement: str, why: str, needs: F, category: Category, exemplar: object, source: str = SOURCE,
-             traits: frozenset[str] = frozenset()) -> Rule:  # fmt: skip
+def _refused(slug: str, statement: str, why: str, needs: F, category: Category, exemplar: Callable[[], Program],
+             source: str = SOURCE, traits: frozenset[str] = frozenset()) -> Rule:  # fmt: skip
     """A rule that a call is refused."""
     return Rule(id=f"errors.{slug}", statement=statement, why=why, source=source, exemplar=exemplar, needs=needs,
-                refusal=category, kinds=MISSED, traits=traits)  # type: ignore[arg-type]  # fmt: skip
+                refusal=category, kinds=MISSED, traits=traits)  # fmt: skip
 
 
 REFUSALS = (
     _refused("non-scalar-root", "backward() without a gradient is refused for a root of several elements.",
-             "Which combination of its elements to differentiate is not said.", F.NON_SCALAR_ROOT, Category.NON_SCALAR_ROOT, non_scalar),
+             "Which combination of its elements to differentiate is not said.", F.NON_SCALAR_ROOT,
+             Category.NON_SCALAR_ROOT, non_scalar),
     _refused("root-without-grad", "backward() of a root that does not require grad is refused.",
              "A silent return hides that nothing will train.", F.ROOT_WITHOUT_GRAD, Category.ROOT_WITHOUT_GRAD, no_grad_root),
     _refused("gradient-shape", "A gradient of another shape than its root is refused, also where it would broadcast.",

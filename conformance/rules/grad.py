@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from conformance.compare import Kind
 from conformance.features import Feature as F
 from conformance.program import Program
 from conformance.rules.rule import FLAGS, Rule
 from conformance.sketch import Sketch
 
 SOURCE = "https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad.html"
-WRONG = frozenset({"wrong value", "wrong state", "spurious error"})
+WRONG: frozenset[Kind] = frozenset({"wrong value", "wrong state", "spurious error"})
 
 
 def returned() -> Program:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from conformance.compare import Kind
 from conformance.features import Feature as F
 from conformance.program import Program
 from conformance.rules.rule import Rule
 from conformance.sketch import Sketch
 
-WRONG = frozenset({"wrong value", "wrong state", "spurious error"})
+WRONG: frozenset[Kind] = frozenset({"wrong value", "wrong state", "spurious error"})
 SOURCE = "https://docs.pytorch.org/docs/stable/notes/autograd.html"
 FORMULAS = "https://github.com/pytorch/pytorch/blob/v2.13.0/tools/autograd/derivatives.yaml"
 SEEN = frozenset({"grad", "value", "shape", "dtype", "error"})
@@ -110,12 +113,12 @@ def kink() -> Program:
     return one("relu", [0.0, -1.0, 2.0], [5.0, 7.0, 9.0])
 
 
-def _gradient(slug: str, statement: str, needs: F, exemplar: object, why: str = "") -> Rule:
+def _gradient(slug: str, statement: str, needs: F, exemplar: Callable[[], Program], why: str = "") -> Rule:
     """A rule on the values of gradients."""
     return Rule(
         id=f"gradients.{slug}", statement=statement, why=why or "A wrong vjp trains the wrong model without any error.",
         source=FORMULAS, exemplar=exemplar, needs=needs, any_of=F.BACKWARD | F.GRAD_CALL, kinds=WRONG, facets=SEEN,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 RULES = (
@@ -154,10 +157,12 @@ RULES = (
               lambda: two("mul", [1.0, -2.0], [3.0, 2.0], [1.0, 5.0])),
     _gradient("pointwise", "Pointwise ops have their mathematical derivative.", F.POINTWISE,
               lambda: one("exp", [0.5, -1.0], [1.0, 2.0], exact=False)),
-    Rule(id="gradients.gradient-argument", statement="The gradient given to backward() scales the result: backward is linear in it.",
+    Rule(id="gradients.gradient-argument",
+         statement="The gradient given to backward() scales the result: backward is linear in it.",
          why="Seeding with ones instead is right only for scalar losses.", source=SOURCE, needs=F.EXPLICIT_GRADIENT,
          exemplar=lambda: one("neg", [1.0, 2.0], [10.0, 20.0]), kinds=WRONG, facets=SEEN),
     Rule(id="gradients.forward", statement="Every op computes what torch's op of that name computes.",
          why="A gradient of another function is of no use.", source="https://docs.pytorch.org/docs/stable/torch.html",
-         exemplar=forward, kinds=frozenset({"wrong value", "wrong state"}), facets=frozenset({"value", "shape", "dtype", "grad"})),
+         exemplar=forward, kinds=frozenset({"wrong value", "wrong state"}),
+         facets=frozenset({"value", "shape", "dtype", "grad"})),
 )  # fmt: skip

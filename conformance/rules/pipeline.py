@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conformance.compare import Kind
 from conformance.engine import Category
 from conformance.features import Feature as F
 from conformance.pipeline import build
@@ -9,7 +10,7 @@ from conformance.rules.rule import Rule
 
 SOURCE = "https://arxiv.org/abs/1806.03377"
 NEEDS = frozenset({"versions", "aliases"})
-WRONG = frozenset({"wrong value", "wrong state", "spurious error"})
+WRONG: frozenset[Kind] = frozenset({"wrong value", "wrong state", "spurious error"})
 SEEN = frozenset({"grad", "value", "error"})
 
 RULES = (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from conformance.compare import Kind
 from conformance.features import Feature as F
 from conformance.program import Program
 from conformance.rules.rule import FLAGS, Rule
@@ -9,7 +12,7 @@ from conformance.sketch import Sketch
 
 SOURCE = "https://docs.pytorch.org/docs/stable/notes/autograd.html#setting-requires-grad"
 MODES = "https://docs.pytorch.org/docs/stable/notes/autograd.html#locally-disabling-gradient-computation"
-WRONG = frozenset({"wrong state"})
+WRONG: frozenset[Kind] = frozenset({"wrong state"})
 
 
 def mixed() -> Program:
@@ -85,7 +88,7 @@ def gained() -> Program:
     return s.program()
 
 
-def _rule(slug: str, statement: str, why: str, needs: F, exemplar: object, **more: object) -> Rule:
+def _rule(slug: str, statement: str, why: str, needs: F, exemplar: Callable[[], Program], **more: object) -> Rule:
     """A rule on flags, or on gradients that must not exist."""
     fields = {"kinds": WRONG, "facets": FLAGS, "source": SOURCE, **more}
     return Rule(id=f"requires_grad.{slug}", statement=statement, why=why, needs=needs, exemplar=exemplar, **fields)  # type: ignore[arg-type]  # fmt: skip
@@ -95,7 +98,8 @@ RULES = (
     _rule("set-late", "Setting the flag of a tensor does not add it to a graph recorded before.",
           "The graph is built at forward time.", F.FLAG_SET | F.BACKWARD | F.CONSTANT_OPERAND, late_flag,
           kinds=frozenset({"wrong state", "wrong value"}), facets=frozenset({"grad"}), claim_needs=F.EXPECTED_NONE),
-    _rule("set", "requires_grad_() makes a leaf require grad, or not, from then on.", "Freezing and unfreezing layers rests on it.",
+    _rule("set", "requires_grad_() makes a leaf require grad, or not, from then on.",
+          "Freezing and unfreezing layers rests on it.",
           F.FLAG_SET, set_flag, facets=FLAGS | {"grad"}),
     _rule("gained-in-place", "A tensor into which something that requires grad is written requires grad from then on.",
           "Otherwise the written values silently drop out of the loss.", F.FLAG_GAINED_IN_PLACE, gained, facets=FLAGS | {"grad"}),
@@ -106,7 +110,8 @@ RULES = (
     _rule("no-gradient", "A tensor that does not require grad gets no gradient: its .grad stays None.",
           "Gradients of constants cost memory and move frozen weights.", F.CONSTANT_IN_BACKWARD, constant,
           facets=frozenset({"grad"}), claim_needs=F.EXPECTED_NONE),
-    _rule("any-input", "If any input requires grad, so does everything computed from it.", "A flag lost is a weight never trained.",
+    _rule("any-input", "If any input requires grad, so does everything computed from it.",
+          "A flag lost is a weight never trained.",
           F.CONSTANT_OPERAND, mixed),
     _rule("no-input", "If no input requires grad, the result does not, has no grad_fn and is a leaf.",
           "A graph without need holds memory.", F.NOTHING_REQUIRES_GRAD, none),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from conformance.compare import Kind
 from conformance.engine import Category
 from conformance.features import Feature as F
 from conformance.program import Program
@@ -9,8 +12,8 @@ from conformance.rules.rule import Rule
 from conformance.sketch import Sketch
 
 SOURCE = "https://docs.pytorch.org/docs/stable/notes/autograd.html#in-place-correctness-checks"
-MISSED = frozenset({"missed error"})
-SPURIOUS = frozenset({"spurious error", "wrong value", "wrong state"})
+MISSED: frozenset[Kind] = frozenset({"missed error"})
+SPURIOUS: frozenset[Kind] = frozenset({"spurious error", "wrong value", "wrong state"})
 VERSIONS = frozenset({"versions"})
 
 
@@ -64,10 +67,10 @@ def constant_factor() -> Program:
     return s.program()
 
 
-def _missed(slug: str, statement: str, needs: F, exemplar: object, why: str) -> Rule:
+def _missed(slug: str, statement: str, needs: F, exemplar: Callable[[], Program], why: str) -> Rule:
     """A rule that a refusal must not be missed."""
     return Rule(id=f"versions.{slug}", statement=statement, why=why, source=SOURCE, exemplar=exemplar, needs=needs,
-                refusal=Category.VERSION, kinds=MISSED, traits=VERSIONS)  # type: ignore[arg-type]  # fmt: skip
+                refusal=Category.VERSION, kinds=MISSED, traits=VERSIONS)  # fmt: skip
 
 
 REFUSALS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conformance.compare import Kind
 from conformance.features import Feature as F
 from conformance.program import Program
 from conformance.rules.rule import Rule
@@ -9,7 +10,7 @@ from conformance.sketch import Sketch
 
 SOURCE = "https://docs.pytorch.org/docs/stable/tensor_view.html"
 INPLACE = "https://docs.pytorch.org/docs/stable/notes/autograd.html#in-place-operations-with-autograd"
-WRONG = frozenset({"wrong value", "wrong state", "spurious error"})
+WRONG: frozenset[Kind] = frozenset({"wrong value", "wrong state", "spurious error"})
 ALIASES = frozenset({"aliases"})
 
 

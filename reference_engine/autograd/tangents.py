@@ -139,7 +139,11 @@ def _assign(t: Tensor, level: Level, tangent: Tensor) -> None:
     if have is None:
         hold(t, level, tangent)
     else:
-        have.copy_(tangent)
+        before, state.transforms = state.transforms, []  # the tangent may come from outside a transform, as in torch
+        try:
+            have.copy_(tangent)
+        finally:
+            state.transforms = before
 
 
 # ---- propagation ------------------------------------------------------------------------------------------------------

@@ -6,11 +6,15 @@ from typing import Any
 
 from ..ops import conv, embedding, norm
 from ..ops.aten import ATEN
-from ..ops.pool import FACES
 from ..ops.conv import per_dim
+from ..ops.pool import FACES
 from ..ops.table import ROWS
 from .functional_norm import native_dropout
 from .functional_sample import fold, grid_sampler, unfold, upsample_vec
+
+
+def _beside(gradient: Any, self: Any) -> Any:
+    return ROWS["beside"].call(gradient, self)
 
 
 def _avg_back(n: int) -> Any:
@@ -18,19 +22,21 @@ def _avg_back(n: int) -> Any:
             count_include_pad: bool, divisor_override: Any) -> Any:  # fmt: skip
         k, s, p = (per_dim(v, n) for v in (kernel_size, stride or kernel_size, padding))
         shape = self._array.shape
-        return ROWS[f"avg_pool{n}d_backward"].call(grad_output, shape, k, s, p, ceil_mode, count_include_pad, divisor_override)
+        row = ROWS[f"avg_pool{n}d_backward"]
+        return _beside(row.call(grad_output, shape, k, s, p, ceil_mode, count_include_pad, divisor_override), self)
 
     return run
 
 
 def _max_back(grad_output: Any, self: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool,
               indices: Any) -> Any:  # fmt: skip
-    return ROWS["put_places"].call(grad_output, indices, self._array.shape[-len(per_dim(kernel_size, 1)) :])
+    n = indices._array.ndim - 2 if isinstance(kernel_size, int) else len(kernel_size)
+    return _beside(ROWS["put_places"].call(grad_output, indices, self._array.shape[-n:]), self)
 
 
 def _adaptive_back(n: int) -> Any:
     row = ROWS[f"adaptive_avg_pool{n}d_backward"]
-    return lambda grad_output, self: row.call(grad_output, self._array.shape, grad_output._array.shape[-n:])
+    return lambda ct, self: _beside(row.call(ct, self._array.shape, ct._array.shape[-n:]), self)
 
 
 def _adaptive(n: int) -> Any:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
-from ..ops import embedding as _embedding, norm as _norm, pool as _pool
+from ..ops import embedding as _embedding
+from ..ops import norm as _norm
+from ..ops import pool as _pool
 from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ..ops.pad import pad
 from ..ops.table import FUNCTIONS
@@ -24,12 +26,43 @@ _gather(functional_activation, functional_norm, functional_loss, functional_samp
 globals().update(_pool.FACES)
 
 # What torch has at its top level too.
-ALSO_TORCH = (
-    "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d celu celu_ selu selu_ relu_ rrelu rrelu_ prelu "
-    "hardshrink threshold threshold_ avg_pool1d max_pool1d max_pool2d max_pool3d max_pool1d_with_indices adaptive_avg_pool1d dropout "
-    "alpha_dropout feature_alpha_dropout native_dropout rms_norm cosine_similarity "
-    "pairwise_distance bilinear pixel_shuffle pixel_unshuffle channel_shuffle grid_sampler"
-).split()
+ALSO_TORCH = [
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "celu",
+    "celu_",
+    "selu",
+    "selu_",
+    "relu_",
+    "rrelu",
+    "rrelu_",
+    "prelu",
+    "hardshrink",
+    "threshold",
+    "threshold_",
+    "avg_pool1d",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
+    "max_pool1d_with_indices",
+    "adaptive_avg_pool1d",
+    "dropout",
+    "alpha_dropout",
+    "feature_alpha_dropout",
+    "native_dropout",
+    "rms_norm",
+    "cosine_similarity",
+    "pairwise_distance",
+    "bilinear",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "channel_shuffle",
+    "grid_sampler",
+]
 
 
 def _publish() -> None:

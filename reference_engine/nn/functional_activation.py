@@ -159,9 +159,7 @@ def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
     return write(ROWS["threshold_in_place"], "threshold_", input, (), (threshold, value))
 
 
-def rrelu(
-    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
-) -> Tensor:
+def rrelu(input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False) -> Tensor:
     """leaky_relu with slopes drawn from [lower, upper] in training and their mean otherwise"""
     x = input._array
     noise = np.zeros_like(x)
@@ -196,9 +194,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
                 f"channel size = {channels}."
             )
     if weight._array.ndim > 1:
-        raise RuntimeError(
-            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight._array.ndim}"
-        )
+        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight._array.ndim}")
     if len(shape) < 2:
         fitted = weight.reshape(()) if not shape else weight
     else:

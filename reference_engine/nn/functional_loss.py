@@ -39,9 +39,7 @@ def _alike(name: str, input: Tensor, target: Tensor) -> tuple:
 
 def _same_size(input: Tensor, target: Tensor) -> None:
     if input._array.shape != target._array.shape:
-        raise ValueError(
-            f"Target size ({target.size()}) must be the same as input size ({input.size()})"
-        )
+        raise ValueError(f"Target size ({target.size()}) must be the same as input size ({input.size()})")
 
 
 def mse_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
@@ -164,7 +162,9 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Any = None, size_averag
     smooth = smooth.masked_fill(ignored, 0.0)
     if how == "mean":
         if weight is not None:
-            smooth = smooth.sum() / weight.gather(0, target.masked_fill(ignored, 0).flatten()).masked_fill(ignored.flatten(), 0).sum()
+            smooth = (
+                smooth.sum() / weight.gather(0, target.masked_fill(ignored, 0).flatten()).masked_fill(ignored.flatten(), 0).sum()
+            )
         else:
             smooth = smooth.sum() / ignored.logical_not().sum()
     else:

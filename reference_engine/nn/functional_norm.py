@@ -111,7 +111,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 
 def _feature_dropout(n: int) -> Any:
     def drop(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-        single = n > 1 and input._array.ndim == n + 1 or n == 1 and input._array.ndim == 2
+        single = (n > 1 and input._array.ndim == n + 1) or (n == 1 and input._array.ndim == 2)
         if single:
             input = input.unsqueeze_(0) if inplace else input.unsqueeze(0)
         y = _dropout(input, p, training, inplace, features=True)

@@ -24,7 +24,9 @@ def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode:
     if antialias:
         raise NotImplementedError("antialias is not part of the reference engine")
     if mode in ("nearest", "area", "nearest-exact") and align_corners is not None:
-        raise ValueError("align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear")
+        raise ValueError(
+            "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
+        )
     if (size is None) == (scale_factor is None):
         raise ValueError("only one of size or scale_factor should be defined" if size is not None else
                          "either size or scale_factor should be defined")  # fmt: skip
@@ -32,7 +34,7 @@ def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode:
     factors: tuple = (None,) * k
     if size is None:
         given = tuple(scale_factor) if isinstance(scale_factor, (list, tuple)) else (scale_factor,) * k
-        size = tuple(int(math.floor(n * f)) for n, f in zip(shape, given))
+        size = tuple(math.floor(n * f) for n, f in zip(shape, given))
         factors = factors if recompute_scale_factor else given
     else:
         size = per_dim(size, k)
@@ -49,7 +51,9 @@ def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode:
     return row.call(input, tuple(size), bool(align_corners), factors)
 
 
-def upsample(input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: Any = None) -> Tensor:
+def upsample(
+    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: Any = None
+) -> Tensor:
     """interpolate"""
     return interpolate(input, size, scale_factor, mode, align_corners)
 
@@ -62,10 +66,11 @@ def upsample_vec(name: str) -> Any:
     def call(input: Tensor, output_size: Any, *rest: Any) -> Tensor:
         align = bool(rest[0]) if smooth else False
         factors = rest[1 if smooth else 0 :]
-        factors = tuple(factors[0]) if len(factors) == 1 and factors[0] is not None and not isinstance(factors[0], float) else tuple(factors)
+        if len(factors) == 1 and isinstance(factors[0], (list, tuple)):
+            factors = tuple(factors[0])  # the .vec overload has one list of factors, the plain one a factor a dimension
         factors = (factors + (None,) * k)[:k]
         if output_size is None:
-            output_size = tuple(int(math.floor(n * f)) for n, f in zip(input._array.shape[2:], factors))
+            output_size = tuple(math.floor(n * f) for n, f in zip(input._array.shape[2:], factors))
         return row.call(input, tuple(output_size), align, factors)
 
     return call
@@ -73,18 +78,12 @@ def upsample_vec(name: str) -> Any:
 
 def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
     """Sliding blocks as columns."""
-    single = input._array.ndim == 3
-    x = input.unsqueeze(0) if single else input
-    out = ROWS["im2col_row"].call(x, *(per_dim(v, 2) for v in (kernel_size, dilation, padding, stride)))
-    return out.squeeze(0) if single else out
+    return ROWS["im2col_row"].call(input, *(per_dim(v, 2) for v in (kernel_size, dilation, padding, stride)))
 
 
 def fold(input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
     """Columns added into the image they are blocks of."""
-    single = input._array.ndim == 2
-    x = input.unsqueeze(0) if single else input
-    out = ROWS["col2im_row"].call(x, *(per_dim(v, 2) for v in (output_size, kernel_size, dilation, padding, stride)))
-    return out.squeeze(0) if single else out
+    return ROWS["col2im_row"].call(input, *(per_dim(v, 2) for v in (output_size, kernel_size, dilation, padding, stride)))
 
 
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
@@ -112,7 +111,9 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mod
     """The input at places given in coordinates from -1 to 1."""
     modes, paddings = ("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection")
     if mode not in modes:
-        raise ValueError(f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'")
+        raise ValueError(
+            f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'"
+        )
     if padding_mode not in paddings:
         raise ValueError("nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: "
                          f"'{padding_mode}'")  # fmt: skip

@@ -35,8 +35,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Any = None) -
     if a[-1] != w[1] or b[-1] != w[2]:
         raise RuntimeError(f"bilinear(): input sizes do not match weight size: got {a[-1]}, {b[-1]} and {list(w)}")
     one, two = input1.reshape(-1, a[-1]), input2.reshape(-1, b[-1])
-    left = one.mm(weight.transpose(0, 1).reshape(w[1], w[0] * w[2])).reshape(-1, w[0], w[2])
-    out = (left * two.unsqueeze(1)).sum(2).view(*a[:-1], w[0])
+    out = ROWS["bilinear_form"].call(one, two, weight).view(*a[:-1], w[0])
     return out if bias is None else out + bias
 
 

@@ -125,7 +125,9 @@ class ConvTranspose(Conv):
         if output_size is not None:
             least = [
                 (m - 1) * s - 2 * p + d * (k - 1) + 1
-                for m, s, p, d, k in zip(input._array.shape[-self.n :], self.stride, self.padding, self.dilation, self.kernel_size)
+                for m, s, p, d, k in zip(
+                    input._array.shape[-self.n :], self.stride, self.padding, self.dilation, self.kernel_size
+                )
             ]
             extra = tuple(want - have for want, have in zip(tuple(output_size)[-self.n :], least))
         run = getattr(F, f"conv_transpose{self.n}d")

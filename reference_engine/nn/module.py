@@ -210,7 +210,7 @@ class Module:
 
     def _apply(self, fn: Callable, recurse: bool = True) -> Module:
         for module in self.modules():
-            for name, p in module._parameters.items():
+            for p in module._parameters.values():
                 if p is None:
                     continue
                 with no_grad():

@@ -9,8 +9,6 @@ import numpy as np
 from ..tensor import Tensor, alias, wrap
 
 
-
-
 class Parameter(Tensor):
     """A tensor that is meant to be trained: a leaf that requires grad."""
 
@@ -20,5 +18,3 @@ class Parameter(Tensor):
         if requires_grad:
             t.requires_grad = True
         return t
-
-

@@ -64,7 +64,7 @@ PADS = {"Zero": "constant", "Reflection": "reflect", "Replication": "replicate",
 
 def _options(words: list[str]) -> tuple[list[str], dict[str, Any]]:
     names = [w.partition("=")[0] for w in words if w != "!"]
-    return names, {w.partition("=")[0]: eval(w.partition("=")[2]) for w in words if "=" in w}  # noqa: S307 - our own table
+    return names, {w.partition("=")[0]: eval(w.partition("=")[2]) for w in words if "=" in w}
 
 
 def simple(name: str, line: str, buffers: tuple[str, ...] = ()) -> type:
@@ -173,4 +173,6 @@ for _n in (1, 2, 3):
         CLASSES[f"{_kind}Pad{_n}d"] = _pad(_kind, _n, _mode)
     CLASSES[f"MaxPool{_n}d"], CLASSES[f"MaxUnpool{_n}d"] = _max_pool(_n), _unpool(_n)
 CLASSES.update(Identity=Identity, Flatten=Flatten, Unflatten=Unflatten)
-CLASSES["Softmax2d"] = type("Softmax2d", (Module,), {"forward": lambda self, x: x.softmax(-3), "__doc__": "softmax over channels"})
+CLASSES["Softmax2d"] = type(
+    "Softmax2d", (Module,), {"forward": lambda self, x: x.softmax(-3), "__doc__": "softmax over channels"}
+)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, errors, views
-from ..modes import state
 from ..storage import address, flat, offset, strided, strides
 from ..tensor import Tensor, new
 from .faces import face, function
@@ -45,10 +44,21 @@ def _view_as_complex(x: np.ndarray) -> np.ndarray:
     return np.ndarray(x.shape[:-1], kind, flat(x), start * x.itemsize, x.strides[:-1])
 
 
-op("view_as_real", _view_as_real, view=True, face="function", jvp="linear", self=lambda F, ct: F.as_complex(ct))
+op("view_as_real", _view_as_real, view=True, face=False, jvp="linear", self=lambda F, ct: F.as_complex(ct))
 op("view_as_complex", _view_as_complex, view=True, face="function", jvp="linear", self=lambda F, ct: F.view_as_real(ct))
 arrays.as_complex = lambda x: _view_as_complex(np.ascontiguousarray(x))
 tensors.as_complex = lambda x: ROWS["view_as_complex"].call(x.contiguous())
+
+
+@function("view_as_real")
+def view_as_real(self: Tensor) -> Tensor:
+    """Pairs of real and imaginary parts along a new last dimension, as a view."""
+    if isinstance(self, ConjTensor):
+        raise RuntimeError(
+            "view_as_real doesn't work on unresolved conjugated tensors.  To resolve the conjugate tensor so you can view "
+            "it as real, use self.resolve_conj(); however, be warned that the resulting tensor will NOT alias the original."
+        )
+    return ROWS["view_as_real"].call(self)
 
 
 def across(base: Tensor, view: Tensor) -> Any:
@@ -161,15 +171,9 @@ def _through(name: str) -> Any:
     """An in-place method of a lazy conjugate: done on a copy, whose conjugate then goes into the source."""
 
     def call(self: ConjTensor, *args: Any, **kwargs: Any) -> Any:
-        source = self._source
-        whole = source if source._view is None else source._view.base
-        if state.grad and whole.requires_grad and whole.is_leaf:
-            raise errors.ViewOfLeafInPlace(
-                "a view of a leaf Variable that requires grad is being used in an in-place operation."
-            )
         copy = self.clone()
         getattr(Tensor, name)(copy, *args, **kwargs)
-        source.copy_(ROWS["conj_physical"].call(copy))
+        ROWS["alias"].call(self._source).copy_(ROWS["conj_physical"].call(copy))
         return self
 
     call.__name__ = name
@@ -286,13 +290,19 @@ _REFUSALS = {
     '"GeluKernelImpl" not implemented for \'{1}\'': "gelu",
     '"softmax_lastdim_kernel_impl" not implemented for \'{1}\'': "softmax_row log_softmax_row",
     "{} is not supported for complex tensors.": "deg2rad rad2deg",
+    '"mse_cpu" not implemented for \'{1}\'': "mse_loss",
 }
 
 
 def _guarded(name: str, text: str, kernel: Any) -> Any:
+    kind = NotImplementedError if text.startswith(('"', "clamp", "Unlike")) or "complex inputs" in text else RuntimeError
+    for ending in ("_scalar", "_row", "_all", "_dim"):
+        name = name.removesuffix(ending)
+    name = {"floor_divide": "div_floor"}.get(name, name)
+
     def run(x: Any, *rest: Any) -> Any:
         if x.dtype.kind == "c":
-            raise NotImplementedError(text.format(name, dtypes.OF_NUMPY[x.dtype].long_name))
+            raise kind(text.format(name, dtypes.OF_NUMPY[x.dtype].long_name))
         return kernel(x, *rest)
 
     return run

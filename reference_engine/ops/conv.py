@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .table import ROWS, arrays, op, tensors
+from .table import ROWS, op, tensors
 
 Ints = tuple[int, ...]
 
@@ -65,8 +65,7 @@ def conv_input(y: Any, w: Any, size: Ints, stride: Ints, padding: Ints, dilation
     whole = np.zeros((y.shape[0], channels, *(s + 2 * p for s, p in zip(size, padding))), spread.dtype)
     for at in np.ndindex(w.shape[2:]):
         where = tuple(
-            slice(a * d, a * d + (m - 1) * s + 1 if m else a * d, s)
-            for a, d, s, m in zip(at, dilation, stride, y.shape[2:])
+            slice(a * d, a * d + (m - 1) * s + 1 if m else a * d, s) for a, d, s, m in zip(at, dilation, stride, y.shape[2:])
         )
         whole[(slice(None), slice(None), *where)] += spread[at].reshape(y.shape[0], channels, *y.shape[2:])
     inner = tuple(slice(p, p + s) for p, s in zip(padding, size))
@@ -135,16 +134,13 @@ def _check(x: Any, w: Any, bias: Any, transposed: bool, groups: int) -> None:
 
 def out_size(size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Ints:
     """The spatial size of a plain convolution's output."""
-    return tuple(
-        (n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(size, kernel, stride, padding, dilation)
-    )
+    return tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(size, kernel, stride, padding, dilation))
 
 
 def transposed_size(size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, extra: Ints) -> Ints:
     """The spatial size of a transposed convolution's output."""
     return tuple(
-        (n - 1) * s - 2 * p + d * (k - 1) + e + 1
-        for n, k, s, p, d, e in zip(size, kernel, stride, padding, dilation, extra)
+        (n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, k, s, p, d, e in zip(size, kernel, stride, padding, dilation, extra)
     )
 
 
@@ -265,4 +261,27 @@ def convolution(input: Any, weight: Any, bias: Any, stride: Any, padding: Any, d
     return _convolve(n, input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)
 
 
-_ = arrays
+# ---- another trilinear form: nn.functional.bilinear -------------------------------------------------------------------
+
+
+def _outer(F: Any, x: Any, y: Any) -> Any:
+    """All products of the entries of x and y, row by row."""
+    return F.reshape(F.mul(F.unsqueeze(x, 2), F.unsqueeze(y, 1)), (x.shape[0], x.shape[1] * y.shape[1]))
+
+
+def _bilinear_weight(F: Any, ct: Any, input1: Any, input2: Any) -> Any:
+    shape = (ct.shape[1], input1.shape[1], input2.shape[1])
+    return F.reshape(F.mm(F.t(ct), _outer(F, input1, input2)), shape)
+
+
+def _flat(F: Any, weight: Any, order: Ints, kept: int) -> Any:
+    """The weight as a matrix whose columns are dimension `kept`."""
+    return F.reshape(F.permute(weight, order), (-1, weight.shape[kept]))
+
+
+# out[k] = sum over i, j of input1[i] * weight[k, i, j] * input2[j]
+op("bilinear_form", lambda a, b, w: np.einsum("ni,kij,nj->nk", a, w, b, optimize=True), "input1 input2 weight", face=False,
+   node="TrilinearBackward0",
+   input1=lambda F, ct, input2, weight: F.mm(_outer(F, ct, input2), _flat(F, weight, (0, 2, 1), 1)),
+   input2=lambda F, ct, input1, weight: F.mm(_outer(F, ct, input1), _flat(F, weight, (0, 1, 2), 2)),
+   weight=_bilinear_weight)  # fmt: skip

@@ -67,7 +67,9 @@ def _ctc(lp: Any, targets: Any, input_lengths: tuple, target_lengths: tuple, bla
     return np.where(np.isinf(out), lp.dtype.type(0), out) if zero_infinity else out
 
 
-def _ctc_back(ct: Any, lp: Any, targets: Any, input_lengths: tuple, target_lengths: tuple, blank: int, zero_infinity: bool) -> Any:
+def _ctc_back(
+    ct: Any, lp: Any, targets: Any, input_lengths: tuple, target_lengths: tuple, blank: int, zero_infinity: bool
+) -> Any:
     """exp(lp) minus the share of each class among all alignments, as torch: the gradient through log_softmax is in it."""
     out = np.zeros_like(lp)
     for b, labels in enumerate(_sequences(targets, target_lengths)):

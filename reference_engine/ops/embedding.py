@@ -15,10 +15,8 @@ def _embedding(weight: Any, indices: Any, padding_idx: int) -> Any:
     if weight.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
     if indices.dtype.kind not in "iu":
-        raise RuntimeError(
-            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int"
-        )
-    if indices.size and not (0 <= indices.min() and indices.max() < len(weight)):
+        raise RuntimeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int")
+    if indices.size and not (indices.min() >= 0 and indices.max() < len(weight)):
         raise IndexError("index out of range in self")
     return weight[indices]
 
@@ -90,7 +88,7 @@ def _bags(indices: Any, offsets: Any, include_last: bool, padding_idx: int) -> t
 
 
 def _bag(weight: Any, indices: Any, offsets: Any, per_sample: Any, mode: int, include_last: bool, padding_idx: int) -> tuple:
-    if indices.size and not (0 <= indices.min() and indices.max() < len(weight)):
+    if indices.size and not (indices.min() >= 0 and indices.max() < len(weight)):
         raise RuntimeError(f"Expected idx >= 0 && idx < num_embeddings but found idx to be {indices.max()}")
     bag, sizes, keep = _bags(indices, offsets, include_last, padding_idx)
     out = np.zeros((len(sizes), weight.shape[1]), weight.dtype)

@@ -43,9 +43,9 @@ def _of_two(name: str, kernel: Callable, slope: Callable, params: str = "", *, n
     scope = {"vjp": vjp}
     text = "lambda F, ct, input, target, reduction{0}: vjp(F, ct, input, target, reduction, {1}, ({2}))"
     words = f"{extra[2:]}," if extra else ""
-    formulas = {"input": eval(text.format(extra, 1, words), scope)}  # noqa: S307 - our own text
+    formulas = {"input": eval(text.format(extra, 1, words), scope)}
     if target == "minus":
-        formulas["target"] = eval(text.format(extra, -1, words), scope)  # noqa: S307
+        formulas["target"] = eval(text.format(extra, -1, words), scope)
     op(name, forward, "input target", f"{params} reduction", face=False, node=node, **formulas)
 
 

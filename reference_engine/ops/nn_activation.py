@@ -26,11 +26,11 @@ def _piecewise(name: str, kernel: Callable, stays: Callable, params: str, factor
         return np.where(stays(x, *args), ct * ct.dtype.type(factor) if factor != 1 else ct, ct.dtype.type(0))
 
     scope = f"lambda F, ct, self, {words}: F.{name}_backward(ct, self, {words})"
-    again = {"ct_": eval(scope), "self": lambda F, ct: F.zeros_like(ct)}  # noqa: S307 - our own text
+    again = {"ct_": eval(scope), "self": lambda F, ct: F.zeros_like(ct)}
     if not twice:
         again = dict.fromkeys(again, not_implemented(name + "_backward"))
     op(name + "_backward", backward, "ct_ self", params, face=False, **again)
-    op(name, kernel, params=params, jvp="elementwise", self=eval(scope), **options)  # noqa: S307
+    op(name, kernel, params=params, jvp="elementwise", self=eval(scope), **options)
 
 
 def _outside(x: Any, lambd: float) -> Any:
@@ -48,7 +48,10 @@ def _threshold(x: Any, threshold: float, value: float) -> Any:
     return np.where(x <= threshold, x.dtype.type(value), x)
 
 
-for _name, _node, _where in (("threshold", "ThresholdBackward0", "function"), ("threshold_in_place", "ThresholdBackward1", False)):
+for _name, _node, _where in (
+    ("threshold", "ThresholdBackward0", "function"),
+    ("threshold_in_place", "ThresholdBackward1", False),
+):
     op(_name, _threshold, params="threshold value", face=_where, node=_node, jvp="elementwise",
        inplace="threshold_" if _where is False else False,
        self=lambda F, ct, self, threshold: F.threshold_backward(ct, self, threshold))  # fmt: skip

@@ -238,7 +238,7 @@ def _groups(F: Any, x: Any, group: int) -> Any:
 
 def _group_norm(x: Any, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, eps: float) -> tuple:
     mean, rstd = _moments(x.reshape(N, group, -1 if x.size else 0), (2,), eps)
-    y = ((x.reshape(mean.shape[:2] + (-1,)) - mean) * rstd).reshape(x.shape) if x.size else x.copy()
+    y = ((x.reshape((*mean.shape[:2], -1)) - mean) * rstd).reshape(x.shape) if x.size else x.copy()
     fit = (1, C, *(1,) * (x.ndim - 2))
     y = y if weight is None else y * weight.reshape(fit)
     y = y if bias is None else y + bias.reshape(fit)

@@ -80,7 +80,12 @@ def _number(kind: Any) -> Any:
                 UserWarning,
                 stacklevel=2,
             )
-        return kind(item(self))
+        value = item(self)
+        if isinstance(value, complex) and kind is not complex:
+            if value.imag:
+                raise RuntimeError(f"value cannot be converted to type {'double' if kind is float else 'int64_t'} without overflow")
+            value = value.real
+        return kind(value)
 
     return convert
 

@@ -66,9 +66,7 @@ def _check_reflection(shape: tuple, padding: tuple) -> None:
 
 
 def _taps_by(along: Any) -> Any:
-    return lambda shape, padding: [
-        along(n, a, b) for n, (a, b) in zip(shape[len(shape) - len(padding) // 2 :], pairs(padding))
-    ]
+    return lambda shape, padding: [along(n, a, b) for n, (a, b) in zip(shape[len(shape) - len(padding) // 2 :], pairs(padding))]
 
 
 for _n in (1, 2, 3):
@@ -118,9 +116,7 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> T
         raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
     n = len(padding) // 2
     if len(padding) % 2 or input._array.ndim not in (n + 1, n + 2):
-        raise NotImplementedError(
-            "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now"
-        )
+        raise NotImplementedError("Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now")
     if mode == "circular":
         return _circular(input, padding)
     kind = {"reflect": "reflection", "replicate": "replication"}.get(mode)

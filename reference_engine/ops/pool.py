@@ -131,7 +131,9 @@ def _max_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints,
     out = tuple(pooled_size(*a, ceil) for a in zip(size, kernel, stride, padding, dilation))
     _check(x.shape, n, kernel, padding, out)
     lead = x.shape[:-n]
-    value, index = _first_maxima(x.reshape(int(np.prod(lead)), int(np.prod(size))), *_places(size, kernel, stride, padding, dilation, out))
+    value, index = _first_maxima(
+        x.reshape(int(np.prod(lead)), int(np.prod(size))), *_places(size, kernel, stride, padding, dilation, out)
+    )
     return value.reshape(*lead, *out), index.reshape(*lead, *out)
 
 
@@ -146,7 +148,9 @@ def _adaptive_max(x: Any, output_size: Ints) -> tuple[Any, Any]:
         inside = inside & (weight != 0).reshape(fit)
     windows = int(np.prod(output_size))
     flat, inside = np.broadcast_arrays(flat, inside)
-    value, at = _first_maxima(x.reshape(int(np.prod(lead)), int(np.prod(size))), flat.reshape(windows, -1), inside.reshape(windows, -1))
+    value, at = _first_maxima(
+        x.reshape(int(np.prod(lead)), int(np.prod(size))), flat.reshape(windows, -1), inside.reshape(windows, -1)
+    )
     return value.reshape(*lead, *output_size), at.reshape(*lead, *output_size)
 
 
@@ -193,6 +197,11 @@ def _unpool(x: Any, index: Any, size: Ints) -> Any:
         raise RuntimeError(f"Found an invalid max index: {index.max()} (output volumes are of size {'x'.join(map(str, size))})")
     out[np.arange(planes)[:, None], index.reshape(planes, -1)] = x.reshape(planes, -1)
     return out.reshape(*lead, *size)
+
+
+# aten's backward ops take the pool's input too, though they need its shape only: its gradient is zero.
+op("beside", lambda x, other: x.copy(), "ct_ !self", face=False, ct_=lambda F, ct: ct,
+   self=lambda F, ct, self_shape: F.new_zeros(ct, self_shape))  # fmt: skip
 
 
 # ---- faces ------------------------------------------------------------------------------------------------------------

@@ -74,6 +74,8 @@ for _name, (_along, _title) in MODES.items():
 
 
 def _im2col(x: Any, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> Any:
+    if x.ndim == 3:
+        return _im2col(x[None], kernel, dilation, padding, stride)[0]
     size = out_size(x.shape[2:], kernel, stride, padding, dilation)
     if any(n <= 0 for n in size):
         raise RuntimeError(
@@ -88,6 +90,8 @@ def _im2col(x: Any, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -
 
 
 def _col2im(cols: Any, output_size: Ints, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> Any:
+    if cols.ndim == 2:
+        return _col2im(cols[None], output_size, kernel, dilation, padding, stride)[0]
     size = out_size(output_size, kernel, stride, padding, dilation)
     b, c = cols.shape[0], cols.shape[1] // math.prod(kernel)
     if cols.shape[1] % math.prod(kernel) or cols.shape[2] != math.prod(size):
@@ -106,7 +110,7 @@ def _col2im(cols: Any, output_size: Ints, kernel: Ints, dilation: Ints, padding:
 
 op("im2col_row", _im2col, params="kernel_size dilation padding stride", face=False, node="Im2ColBackward0", jvp="linear",
    self=lambda F, ct, self_shape, kernel_size, dilation, padding, stride: F.col2im_row(
-       ct, self_shape[2:], kernel_size, dilation, padding, stride))  # fmt: skip
+       ct, self_shape[-2:], kernel_size, dilation, padding, stride))  # fmt: skip
 op("col2im_row", _col2im, params="output_size kernel_size dilation padding stride", face=False, node="Col2ImBackward0",
    jvp="linear",
    self=lambda F, ct, kernel_size, dilation, padding, stride: F.im2col_row(ct, kernel_size, dilation, padding, stride))  # fmt: skip

@@ -48,9 +48,7 @@ def scatter(ct: Any, taps: Sequence[Taps], shape: tuple[int, ...]) -> Any:
     return ct
 
 
-def tapped(
-    name: str, taps_of: Callable, params: str, *, saves: bool, node: str, face: Any = False, check: Any = None
-) -> None:
+def tapped(name: str, taps_of: Callable, params: str, *, saves: bool, node: str, face: Any = False, check: Any = None) -> None:
     """Make the row `name` and its adjoint `name_backward`. taps_of(shape, *params) -> one table of taps a dimension.
 
     saves: whether torch keeps the input, although its shape would do.
@@ -68,8 +66,8 @@ def tapped(
     # The formulas' parameters are named by the row's own: they are told apart by name, so they are made from text.
     names, keeps = ", ".join(words), "self, " if saves else ""
     make = f"lambda F, ct, {keeps}self_shape, {names}: F.{name}_backward(ct, self_shape, {names})"
-    vjp = eval(make)  # noqa: S307 - our own text
-    vjp_back = eval(f"lambda F, ct, {names}: F.{name}(ct, {names})")  # noqa: S307
+    vjp = eval(make)
+    vjp_back = eval(f"lambda F, ct, {names}: F.{name}(ct, {names})")
     op(name, forward, params=params, face=face, node=node, jvp="linear", self=vjp)
     op(name + "_backward", backward, "ct_", f"shape {params}", face=False, node=node.replace("Backward0", "BackwardBackward0"),
        jvp="linear", ct_=vjp_back)  # fmt: skip

@@ -11,9 +11,9 @@ torch = pytest.importorskip("torch")
 
 from mutants_of_torch import MUTANTS, Bend, bent, first_of_ties, with_call
 
+from conformance.areas import BY_NAME
 from conformance.chooser import SeededChooser
 from conformance.engines.torch_engine import TorchEngine
-from conformance.areas import BY_NAME
 from conformance.execute import Executor
 from conformance.features import Feature
 from conformance.generate import generate
@@ -38,7 +38,7 @@ class Rounding(TorchEngine):
 
             return run
 
-        return {name: shaken(call) if name in ("exp", "mul", "div", "tanh", "sum", "softmax") else call for name, call in calls.items()}
+        return {**calls, **{name: shaken(calls[name]) for name in ("exp", "mul", "div", "tanh", "sum", "softmax")}}
 
 
 def judge_of(engine: TorchEngine, oracle: Any) -> Judge:

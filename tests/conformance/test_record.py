@@ -21,7 +21,9 @@ FAILURE = Failure(
     difference={"expected": [1.0, None], "observed": "nothing"}, proof="Because.", program={"steps": []}, reduced={"steps": []},
     steps=[StepRow(code="a = 1", expected="1", observed="2", differs=True)], torch_script="", engine_script="", replay="",
 )  # fmt: skip
-RESULT = RuleResult(id="gradients.binary", area="gradients", level="MUST", verdict="failed", programs=3, failing=1, failures=["0"])
+RESULT = RuleResult(
+    id="gradients.binary", area="gradients", level="MUST", verdict="failed", programs=3, failing=1, failures=["0"],
+)  # fmt: skip
 FOOTER = Footer(programs=3, verdict="diverges", timing={"seconds": 1.5})
 
 

@@ -169,13 +169,13 @@ def test_what_was_not_asked_for_is_not_reported(oracle: Any) -> None:
     assert record.failures == []
 
 
-@pytest.mark.parametrize(("name", "verdict"), [("graphs are never freed", "conforms"), ("ties go to the first operand", "conforms")])
-def test_safe_answers_and_other_choices_fail_nothing(name: str, verdict: str, oracle: Any) -> None:
+@pytest.mark.parametrize("name", ["graphs are never freed", "ties go to the first operand"])
+def test_safe_answers_and_other_choices_fail_nothing(name: str, oracle: Any) -> None:
     """What is safe, or a MAY, is reported and does not make the run diverge."""
     mutant = next(m for m in MUTANTS if m.name == name)
     record = ran(mutant.make(), oracle, programs=400, rules=(mutant.rule,))
 
-    assert (verdicts(record)[mutant.rule], record.verdict) == (mutant.verdict, verdict)
+    assert (verdicts(record)[mutant.rule], record.verdict) == (mutant.verdict, "conforms")
     assert record.failures != []
 
 
@@ -198,7 +198,9 @@ def test_the_command_repeats_the_run(oracle: Any) -> None:
     run = Run(TorchEngine(), oracle.engine, Options(programs=5, seed=3, areas=("views",), rules=("grad.unused",)), name="m:E")
 
     assert run.command() == "conformance run m:E --seed 3 --oracle torch --programs 5 --area views --rule grad.unused"
-    assert Run(TorchEngine(), oracle.engine, Options(seconds=2.5)).command() == "conformance run torch --seed 0 --oracle torch --budget 2.5"
+    timed = Run(TorchEngine(), oracle.engine, Options(seconds=2.5))
+
+    assert timed.command() == "conformance run torch --seed 0 --oracle torch --budget 2.5"
 
 
 def test_a_budget_of_seconds_is_kept(oracle: Any) -> None:

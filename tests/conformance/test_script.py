@@ -66,7 +66,8 @@ def test_a_script_imports_only_torch(area: str) -> None:
     for _ in range(50):
         program, _ = generate(chooser, BY_NAME[area])
         tree = ast.parse(Script(program).text())
-        imported = [alias.name for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names]
+        imports = (node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)))
+        imported = [alias.name for node in imports for alias in node.names]
 
         assert imported == ["torch"]
 

@@ -43,7 +43,7 @@ MISFITS: tuple[tuple[str, list[tuple[int, ...]], dict[str, Any], str], ...] = (
 
 
 @pytest.mark.parametrize(("name", "shapes", "params", "reason"), MISFITS)
-def test_a_misfit_is_refused_with_its_reason(name: str, shapes: list[tuple[int, ...]], params: dict[str, Any], reason: str) -> None:
+def test_a_misfit_is_refused(name: str, shapes: list[tuple[int, ...]], params: dict[str, Any], reason: str) -> None:
     """Shapes or parameters that torch would refuse raise ShapeError."""
     with pytest.raises(ShapeError, match=reason):
         CATALOG[name].shape(shapes, params)
