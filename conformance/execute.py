@@ -81,7 +81,7 @@ class _Execution:
         self.sees_grad = "grad" in self.facets
         self.flags = executor.flags
         self.slots: dict[int, Any] = _Slots()
-        self.holders: set[int] = set()  # slots whose gradient a step may change
+        self.holders: set[int] = set()  # slots that may have a gradient, none of which was seen yet
         self.dropped: dict[int, Callable[[], Any]] = {}
         self.sights: list[Sight] = []
         self.regions: list[AbstractContextManager[Any]] = []
@@ -126,13 +126,23 @@ class _Execution:
     after_step: Callable[[], None] | None = None  # the quick schedule has nothing to look at after each step
 
     def accumulated(self) -> None:
-        """A backward: look at the gradients that it may have changed, unless the end, which looks at them all, is next."""
-        if self.sees_grad and self.place != self.last:
-            slots = self.slots
-            self.look_at_gradients([(slot, slots[slot]) for slot in sorted(self.holders) if slot in slots])
+        """A backward: look at the gradients that are new, unless the end, which looks at them all, is next.
+
+        What is added to a gradient later, or fails to be, shows at the end.
+        """
+        if not self.sees_grad or self.place == self.last:
+            return
+        place, sights, slots = self.place, self.sights, self.slots
+        gradient_of, value = self.engine.gradient, self.engine.value
+        for slot in sorted(self.holders):
+            gradient = gradient_of(slots[slot]) if slot in slots else None
+            if gradient is not None:
+                sights.append((place, slot, "grad", value(gradient)))
+                self.holders.discard(slot)
 
     def zeroed(self, slot: int, tensor: Any) -> None:
-        """A gradient was zeroed or forgotten."""
+        """A gradient was zeroed or forgotten: the next one is new."""
+        self.holders.add(slot)
         if self.sees_grad:
             self.look_at_gradients([(slot, tensor)])
 

@@ -110,11 +110,14 @@ class Generator:
 
     def emit(self, step: AnyStep) -> None:
         """Add a step."""
-        self.scope.apply(step)
+        scope = self.scope
+        known = len(scope.slots)
+        scope.apply(step)
         self.steps.append(step)
-        for out in step.makes():
-            if out in self.scope.slots:
-                self.add(self.scope.slots[out])
+        if len(scope.slots) > known:
+            for out in step.makes():
+                if out in scope.slots:
+                    self.add(scope.slots[out])
 
     def add(self, slot: Slot) -> None:
         """A new slot."""
@@ -141,10 +144,9 @@ class Generator:
 
     def admits(self, bounds: Bounds) -> bool:
         """Whether values within these bounds are wanted here."""
-        lo, hi, grain = bounds
         if not self.exact:
-            return lo >= -LIMIT and hi <= LIMIT
-        return grain is not None and max(-lo, hi) * 2.0**grain <= EXACT_LIMIT
+            return bounds.lo >= -LIMIT and bounds.hi <= LIMIT
+        return bounds.grain is not None and bounds.magnitude * 2.0**bounds.grain <= EXACT_LIMIT
 
     def gradient(self, root: Slot) -> tuple[float, ...]:
         """Literal values of a gradient for a root: asymmetric, since ones hide transposition and seeding bugs."""
@@ -361,7 +363,7 @@ class Generator:
                 return
             inputs = tuple(s.name for s in reached[: 1 + self.below(len(reached))])
         keep = (None, True, True)[self.below(3)]
-        self.emit(Backward(tuple(r.name for r in roots), self.seeds(roots), keep, False, inputs))
+        self.emit(Backward(tuple([r.name for r in roots]), self.seeds(roots), keep, False, inputs))
 
     def backward_inputs(self) -> None:
         """backward(inputs=...)."""

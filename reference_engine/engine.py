@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import errors
-from .graph import AccumulateGrad, Node, NodeHooks, accumulate, is_only_reference
+from .graph import AccumulateGrad, Node, NodeHooks, accumulate
 from .modes import state
 from .tensor import Tensor, wrap
 
@@ -26,15 +26,13 @@ ndarray = np.ndarray
 class GraphTask:
     """One run of backward: its flags, what it must capture, which nodes it may run, its final callbacks."""
 
-    __slots__ = ("keep", "create", "execute", "captures", "captured", "callbacks", "waiting", "__weakref__")
+    execute: set[Node] | None = None  # the nodes that may run; None: every node
+    captures: dict[Node, list[tuple[int, int]]] = {}  # node -> (output number, place in `captured`)
+    captured: Sequence[Any] = ()
+    callbacks: Sequence[Any] = ()
 
-    def __init__(self, keep: bool, create: bool) -> None:
-        self.keep, self.create = keep, create
-        self.execute: set[Node] | None = None  # None: every node
-        self.captures: dict[Node, list[tuple[int, int]]] = {}
-        self.captured: list[Any] = []
-        self.callbacks: list[Any] = []
-        self.waiting: dict[Node, int] = {}
+    def __init__(self, keep: bool, create: bool, waiting: dict[Node, int]) -> None:
+        self.keep, self.create, self.waiting = keep, create, waiting
 
     def will_run(self, node: Node) -> bool:
         """Whether a gradient of this task reaches the node (`waiting` keeps its keys while it counts down)."""
@@ -52,7 +50,8 @@ def queue_callback(fn: Any) -> None:
     """Call fn() at the very end of the current backward. Raises outside one."""
     if not state.tasks:
         raise errors.AutogradError("Final callbacks can only be installed during backward pass.")
-    state.tasks[-1].callbacks.append(fn)
+    task = state.tasks[-1]
+    task.callbacks = [*task.callbacks, fn]
 
 
 def run(
@@ -68,15 +67,14 @@ def run(
     into_leaves: accumulate into .grad (backward), else capture (grad). With `inputs`, only paths to them run.
     """
     # Tangents live on Tensors: with dual levels in force the formulas run on Tensors, recorded or not.
-    task = GraphTask(keep, create or state.dual_level >= 0)
-    task.waiting = _count(roots)
+    task = GraphTask(keep, create or state.dual_level >= 0, _count(roots))
     if inputs:
         _restrict(task, inputs, into_leaves)
     before = state.grad
     state.grad = create
     state.tasks.append(task)
     try:
-        _loop(task, tuple(roots), list(seeds) if task.create else [t._array for t in seeds])
+        _loop(task, roots, seeds if task.create else [t._array for t in seeds])
         done = 0
         while done < len(task.callbacks):
             task.callbacks[done]()
@@ -121,25 +119,26 @@ def _restrict(task: GraphTask, inputs: Sequence[tuple[Node, int]], into_leaves: 
                 break
     task.execute = execute
     if not into_leaves:
+        task.captures = {}
         task.captured = [None] * len(inputs)
         for i, (node, nr) in enumerate(inputs):
             task.captures.setdefault(node, []).append((nr, i))
 
 
-def _loop(task: GraphTask, edges: tuple, grads: Any) -> None:
+def _loop(task: GraphTask, edges: Sequence, grads: Sequence) -> None:
     """Distribute cotangents along edges and run nodes until none is ready. `edges`, `grads`: the roots and their seeds."""
-    waiting, execute, create, keep = task.waiting, task.execute, task.create, task.keep
+    waiting, execute, captures, create = task.waiting, task.execute, task.captures, task.create
+    watched = bool(captures) or state.anomaly
     buffers: dict[Any, Any] = {}
     own: set[Any] = set()  # buffers that were allocated here, and may be added to in place
     ready: list[tuple[int, Node]] = []
-    anomaly = state.anomaly
     while True:
-        first = None
+        newest = None
         for (node, nr), grad in zip(edges, grads):
             if node is None:
                 continue
             left = waiting[node] = waiting[node] - 1
-            if execute is not None and node not in execute and node not in task.captures:
+            if execute is not None and node not in execute and node not in captures:
                 continue
             if grad is not None:
                 key = (node, nr) if nr else node
@@ -150,42 +149,37 @@ def _loop(task: GraphTask, edges: tuple, grads: Any) -> None:
                     np.add(seen, grad, seen)
                 else:
                     buffers[key] = seen = seen + grad
-                    if type(seen) is ndarray:
+                    if seen.__class__ is ndarray:
                         own.add(key)
             if not left:
-                if first is None:
-                    first = (node.order, node)
+                if newest is None:
+                    newest = node
                 else:
                     heappush(ready, (node.order, node))
         # The references below must go before a leaf looks whether it alone holds its gradient.
         grad = grads = seen = None
-        if first is not None:
-            node = heappushpop(ready, first)[1]
-        elif ready:
+        if newest is None:
+            if not ready:
+                return
             node = heappop(ready)[1]
         else:
-            return
-        if node.hooks is None and not task.captures and node.more is None and not anomaly:
-            # The common case: one output, nobody watching.
-            if node.__class__ is AccumulateGrad:
-                if node in buffers:
-                    _sink(node, [buffers.pop(node)], create)
-                edges = ()
-                grads = ()
-                continue
-            grad = buffers.pop(node, None)
-            if grad is not None:
-                grads = node.differentiate(grad) if create else node.backward(grad)
-            else:
-                grads = node.undefined(create) if node.runs_undefined else (None,) * len(node.edges)
-            grad = None
-        else:
+            node = heappushpop(ready, (newest.order, newest))[1] if ready else newest
+        if watched or node.hooks is not None or node.more is not None:
             grads = _watched(task, node, buffers)
             if execute is not None and node not in execute:
                 edges = grads = ()  # only captured: it did not run, so it keeps what it saved
                 continue
+        elif node.__class__ is AccumulateGrad:
+            if node in buffers:
+                _sink(node, [buffers.pop(node)], create)
+            edges = grads = ()
+            continue
+        elif (grad := buffers.pop(node, None)) is not None:
+            grads = node.differentiate(grad) if create else node.backward(grad)
+        else:
+            grads = node.undefined(create) if node.runs_undefined else (None,) * len(node.edges)
         edges = node.edges
-        if not keep:
+        if not task.keep:
             node.release()
 
 
@@ -194,13 +188,9 @@ def _sink(node: AccumulateGrad, holder: list, create: bool) -> None:
     variable = node.variable
     if not (variable._rg or variable.requires_grad):
         return
-    if create and state.grad:
-        accumulate(variable, holder[0], False, True)
-    else:
-        if create:
-            holder[0] = holder[0]._array
-        exclusive = type(holder[0]) is ndarray and is_only_reference(holder)
-        accumulate(variable, holder.pop(), exclusive, False)
+    if create and not state.grad:
+        holder[0] = holder[0]._array  # on Tensors only for the sake of tangents, which .grad does not keep
+    accumulate(variable, holder, create and state.grad)
     hooks = variable._meta.post_hooks
     if hooks:
         for hook in list(hooks.values()):

@@ -20,13 +20,13 @@ from .autograd.tangents import Level, check_size, copy_tangents, hold, only_leve
 from .graph import NO_EDGE, AccumulateGrad, Node, edge_of
 from .modes import alert, enable_grad, state
 from .tensor import Tensor, alias, wrap
-from .utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
+from .utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 
 class Transform:
     """One call of a transformed function. `own`: the storages made inside it; `given`: those of its inputs."""
 
-    __slots__ = ("own", "given", "grad", "hooks")
+    __slots__ = ("given", "grad", "hooks", "own")
 
     def __init__(self) -> None:
         self.own: set[Any] = set()
@@ -69,7 +69,8 @@ class Entrance(Node):
 def refuse_captured(name: str, t: Tensor, inputs: Sequence) -> None:
     """Raise if a write inside a transform would change one of its inputs in reverse mode, or a tensor from outside."""
     whole = t if t._view is None else t._view.base
-    if state.grad and whole._edge is not None and type(whole._edge[0]) is Entrance:
+    entrance = whole._edge[0] if whole._edge is not None else None
+    if state.grad and type(entrance) is Entrance and entrance.transform is state.transforms[-1]:
         if whole is t:
             raise errors.LeafInPlace("a leaf Variable that requires grad is being used in an in-place operation.")
         raise errors.ViewOfLeafInPlace(
@@ -325,4 +326,4 @@ __all__ = [
     "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state",
     "vjp", "vmap",
 ]  # fmt: skip
-_ = tree_leaves
+

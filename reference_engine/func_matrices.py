@@ -15,7 +15,7 @@ import numpy as np
 from . import func as transforms
 from .ops.table import FUNCTIONS
 from .tensor import Tensor, wrap
-from .utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
+from .utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 
 def _units(x: Tensor) -> list[Tensor]:
@@ -154,7 +154,7 @@ def functional_call(module: Any, parameter_and_buffer_dicts: Any, args: Any = No
     places = {name: _place(module, name) for name in given}
     known = {**dict(module.named_parameters(remove_duplicate=False)), **dict(module.named_buffers(remove_duplicate=False))}
     unknown = [name for name, place in places.items() if place is None]
-    if unknown and strict or any(name not in known for name in given):
+    if (unknown and strict) or any(name not in known for name in given):
         raise RuntimeError(f"Unexpected key(s): {', '.join(n for n in given if n not in known)}.")
     if strict and set(known) - set(given):
         raise RuntimeError(f"Missing key(s): {', '.join(sorted(set(known) - set(given)))}.")
@@ -196,4 +196,4 @@ def stack_module_state(models: Any) -> tuple[dict, dict]:
     return stacked[0], stacked[1]
 
 
-_ = tree_map
+

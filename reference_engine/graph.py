@@ -6,12 +6,12 @@ need in `saved`, with the versions seen when it was saved in `versions` (saved.p
 
 from __future__ import annotations
 
-import sys
 import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from itertools import count
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -155,6 +155,8 @@ class AccumulateGrad(Node):
     __slots__ = ("variable",)
     title = "torch::autograd::AccumulateGrad"
     hidden = True
+    edges = saved = versions = values = ()
+    more = None
 
 
 def edge_of(t: Any) -> Edge:
@@ -178,10 +180,9 @@ def edge_of(t: Any) -> Edge:
             return (sink, 0)
     sink = new(AccumulateGrad)
     sink.variable = t
-    sink.edges = sink.saved = sink.versions = sink.values = ()
     sink.shape, sink.dtype = t._array.shape, t._array.dtype
     sink.order = _next_leaf_order()
-    sink.more = sink.hooks = None
+    sink.hooks = None
     if meta.hooks:
         hooks_of(sink).tensor[0] = meta.hooks
     meta.sink = weakref.ref(sink)
@@ -191,44 +192,40 @@ def edge_of(t: Any) -> Edge:
 _accumulating = threading.Lock()
 
 
-def accumulate(variable: Any, cotangent: Any, exclusive: bool, recording: bool) -> None:
-    """Add a gradient to `variable.grad` (torch: accumulate_grad.h).
+def accumulate(variable: Any, holder: list, recording: bool) -> None:
+    """Add a gradient, the only element of `holder`, to `variable.grad` (torch: accumulate_grad.h).
 
-    First gradient: an array nobody else holds (`exclusive`) is kept as it is, any other is copied. Later: in place, so
-    that `.grad` stays the same object; out of place when the backward itself is recorded.
+    First gradient: an array that nobody else holds is kept as it is, any other is copied. Later: in place, so that
+    `.grad` stays the same object; out of place when the backward itself is recorded.
     """
     with _accumulating:
-        meta = variable._meta
+        meta, cotangent = variable._meta, holder[0]
         current = meta.grad
         if recording:
             meta.grad = cotangent.clone() if current is None else current + cotangent
-            return
-        if current is None:
+        elif current is None:
+            exclusive = getrefcount(cotangent) <= 3  # holder, this function, getrefcount
             meta.grad = _t.wrap(_own(cotangent, variable._array, exclusive, meta.grad_dtype))
         elif current._storage.version is None and not state.inference:
             raise errors.InferenceTensorError("Inplace update to inference tensor outside InferenceMode is not allowed.")
         elif current._array.shape != cotangent.shape:
             meta.grad = _t.wrap(current._array + cotangent)
         else:
-            np.add(current._array, cotangent, current._array, casting="unsafe")
-            if current._storage.version is not None:
-                current._storage.version += 1
-            current._storage.writer = "AccumulateGrad"
+            into, storage = current._array, current._storage
+            np.add(into, cotangent, into, casting="unsafe")
+            if storage.version is not None:
+                storage.version += 1
+            storage.writer = "AccumulateGrad"
 
 
 def _own(cotangent: Any, like: np.ndarray, exclusive: bool, wanted: Any) -> np.ndarray:
     """The array to keep as a first gradient, in the leaf's own memory layout."""
     if wanted is not None and cotangent.dtype is not wanted.np:
         cotangent, exclusive = np.asarray(cotangent).astype(wanted.np), True
-    if type(cotangent) is not np.ndarray:
+    if cotangent.__class__ is not np.ndarray:
         return np.asarray(cotangent)
     if exclusive and cotangent.base is None and cotangent.strides == like.strides:
         return cotangent
     fresh = np.empty_like(like, dtype=cotangent.dtype)
     fresh[...] = cotangent
     return fresh
-
-
-def is_only_reference(holder: list) -> bool:
-    """Whether the array in the one-element list is referred to by nothing else."""
-    return sys.getrefcount(holder[0]) <= 2

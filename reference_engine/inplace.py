@@ -15,7 +15,7 @@ from . import errors, views
 from .graph import NO_EDGE, Node, edge_of
 from .modes import alert, state
 from .saved import SavedCopy, SavedResult
-from .storage import Storage, address, strided, strides
+from .storage import Storage, strided, strides
 from .tensor import Tensor, ndarray, wrap
 
 
@@ -74,7 +74,7 @@ def write(row: Any, name: str, t: Tensor, others: Sequence, params: Sequence) ->
     for x in others:
         if x.__class__ is Tensor:
             values.append(x._array)
-            needed = needed or x._rg or x._view is not None and x.requires_grad
+            needed = needed or x._rg or (x._view is not None and x.requires_grad)
         else:
             values.append(row._value(x))
             needed = needed or any(isinstance(y, Tensor) and y.requires_grad for y in (x if row.variadic else (x,)))
@@ -173,7 +173,7 @@ class CopySlices(Node):
     edges: the base's old history, then what `inner` needs besides the window.
     """
 
-    __slots__ = ("inner", "base", "window", "replay")
+    __slots__ = ("base", "inner", "ordered", "replay", "window")
     title = "torch::autograd::CopySlices"
 
     def __init__(self, base: Tensor, view: Tensor, inner: Node) -> None:
@@ -181,8 +181,8 @@ class CopySlices(Node):
         super().__init__((old, *inner.edges[1:]), base._array.shape, base._array.dtype)
         self.inner: Node | None = inner
         b, v = base._array, view._array
-        start = (address(v) - address(b)) // max(1, b.itemsize)
-        self.base, self.window = (b.shape, strides(b)), (v.shape, strides(v), start)
+        self.base, self.ordered = (b.shape, strides(b)), b.flags.c_contiguous
+        self.window = (v.shape, strides(v), views.start(view))
         self.replay = views.replay(view)
 
     def _checked_inner(self) -> Node:
@@ -197,9 +197,12 @@ class CopySlices(Node):
 
     def backward(self, ct: Any) -> tuple:
         inner = self._checked_inner()
-        whole = self._whole(ct.dtype)
-        result = strided(whole, *self.base, 0)
-        result[...] = ct
+        if self.ordered:
+            whole = result = np.array(ct, order="C")
+        else:
+            whole = self._whole(ct.dtype)
+            result = strided(whole, *self.base, 0)
+            result[...] = ct
         part = strided(whole, *self.window) if self.replay is None else self.replay(wrap(result))._array
         grads = inner.backward(part.copy())
         part[...] = 0 if grads[0] is None else grads[0]

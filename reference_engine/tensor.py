@@ -108,7 +108,7 @@ class Tensor:
 
     @property
     def grad_fn(self) -> Any:
-        edge = self._current_edge()
+        edge = self._edge if self._view is None else self._current_edge()
         return None if edge is None or edge[0].hidden else edge[0]
 
     @property
@@ -117,7 +117,7 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
-        edge = self._current_edge()
+        edge = self._edge if self._view is None else self._current_edge()
         return edge is None or edge[0].hidden
 
     @property
@@ -187,9 +187,7 @@ class Tensor:
         self, gradient: Any = None, retain_graph: Any = None, create_graph: bool = False, inputs: Any = None
     ) -> None:
         """Accumulate into the leaves the gradients of this tensor."""
-        from .autograd import backward
-
-        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+        autograd.backward((self,), None if gradient is None else (gradient,), retain_graph, create_graph, inputs=inputs)
 
     def detach(self) -> Tensor:
         """The same memory and version counter, outside the graph; not a view."""
@@ -405,8 +403,12 @@ def _rare_storage() -> Storage:
 def wrap(array: Any) -> Tensor:
     """A new tensor around an array (or NumPy scalar) that nobody else will write to."""
     t = new(Tensor)
-    t._array = array if type(array) is ndarray else np.asarray(array)
-    t._storage = _rare_storage() if alert.on else Storage(0)
+    t._array = array if array.__class__ is ndarray else np.asarray(array)
+    if alert.on:
+        t._storage = _rare_storage()
+    else:
+        storage = t._storage = new(Storage)
+        storage.version = 0
     t._rg = False
     t._edge = t._view = t._meta = None
     return t
@@ -420,4 +422,4 @@ def alias(array: ndarray, storage: Storage, cls: type = Tensor) -> Tensor:
     return t
 
 
-from . import graph, views  # noqa: E402 - they refer back to this module
+from . import autograd, graph, views  # noqa: E402 - they refer back to this module

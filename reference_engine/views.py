@@ -13,7 +13,7 @@ from typing import Any
 from . import errors
 from .graph import hooks_of
 from .modes import state
-from .storage import offset, strides
+from .storage import address, offset, strides
 
 new = object.__new__
 DEFAULT, MULTI_OUTPUT, NO_GRAD, INFERENCE, IN_FUNCTION = range(5)
@@ -22,10 +22,11 @@ DEFAULT, MULTI_OUTPUT, NO_GRAD, INFERENCE, IN_FUNCTION = range(5)
 class ViewInfo:
     """What makes a tensor a view. `replay`: how to view the base anew, where a geometry cannot say it (else None)."""
 
-    __slots__ = ("base", "version", "creation", "replay")
+    __slots__ = ("base", "version", "creation", "replay", "place")  # place: see start()
 
     def __init__(self, base: Any, version: int | None, creation: int = DEFAULT, replay: Any = None) -> None:
         self.base, self.version, self.creation, self.replay = base, version, creation, replay
+        self.place: Any = None
 
 
 def attach(out: Any, source: Any, several: bool = False) -> None:
@@ -41,13 +42,23 @@ def attach(out: Any, source: Any, several: bool = False) -> None:
     else:
         made.base = info.base
         creation = info.creation or creation
-    made.version, made.creation, made.replay = storage.version, creation, None
+    made.version, made.creation = storage.version, creation
+    made.replay = made.place = None
     out._view = made
 
 
 def requires_grad(t: Any) -> bool:
     """Whether a view requires grad: by itself, or because its base came to."""
     return t._rg or t._view.base._rg
+
+
+def start(t: Any) -> int:
+    """Where a view starts, counted in its elements from its base's first. Addresses are slow to ask for: it is kept."""
+    info, view = t._view, t._array
+    base = info.base._array
+    if info.place is None or info.place[0] is not view or info.place[1] is not base:
+        info.place = view, base, (address(view) - address(base)) // max(1, view.itemsize)
+    return info.place[2]
 
 
 def geometry(t: Any) -> tuple:

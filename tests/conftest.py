@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def small_heap() -> Iterator[None]:
+    """Keeps the collections that thorough runs ask for to what the test itself makes: torch and Hypothesis fill a large heap."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
@@ -22,5 +32,6 @@ def oracle(torch_engine: Any) -> Any:
     from conformance.execute import Executor
 
     return Executor(torch_engine)
+
 
 pytest_plugins = ["pytester"]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 Shape = tuple[int, ...]
 
 
-class Bounds(NamedTuple):
+class Bounds(msgspec.Struct, frozen=True, gc=False):
     """Every value lies in [lo, hi] and, unless grain is None, is a multiple of 2**-grain."""
 
     lo: float
@@ -48,10 +50,8 @@ def union(a: Bounds, b: Bounds) -> Bounds:
 
 def product(a: Bounds, b: Bounds) -> Bounds:
     """Bounds of elementwise products."""
-    alo, ahi, agrain = a
-    blo, bhi, bgrain = b
-    corners = (alo * blo, alo * bhi, ahi * blo, ahi * bhi)
-    return Bounds(min(corners), max(corners), None if agrain is None or bgrain is None else agrain + bgrain)
+    corners = (a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi)
+    return Bounds(min(corners), max(corners), None if a.grain is None or b.grain is None else a.grain + b.grain)
 
 
 def total(a: Bounds, terms: int) -> Bounds:

@@ -65,9 +65,8 @@ def point(value: float) -> Bounds:
 
 def scaled(a: Bounds, value: float) -> Bounds:
     """Bounds of multiples; the factor is a multiple of 1/4."""
-    lo, hi, grain = a
-    ends = (lo * value, hi * value) if value >= 0 else (hi * value, lo * value)
-    return Bounds(*ends, None if grain is None else grain + 2)
+    low, high = (a.lo, a.hi) if value >= 0 else (a.hi, a.lo)
+    return Bounds(low * value, high * value, None if a.grain is None else a.grain + 2)
 
 
 def multiplied(xs: Many, p: Params, s: Shapes) -> Bounds:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import engine, errors
+from ..dtypes import OF_NUMPY
 from ..graph import NO_EDGE, Node, edge_of
 from ..modes import enable_grad, inference_mode, no_grad, set_grad_enabled, set_multithreading_enabled, state
 from ..tensor import Tensor, wrap
@@ -16,46 +17,51 @@ from .graph import GradientEdge
 
 
 def _tuple(x: Any) -> tuple:
-    return (x,) if isinstance(x, Tensor) or isinstance(x, GradientEdge) or x is None else tuple(x)
+    if x.__class__ is list or x.__class__ is tuple:
+        return tuple(x)
+    return (x,) if isinstance(x, (Tensor, GradientEdge)) or x is None else tuple(x)
 
 
 def _seeds(roots: Sequence, gradients: Sequence) -> list[Tensor]:
     """The gradient of each root: as given and checked, or 1 for a root with one real element."""
     seeds = []
-    for i, (root, given) in enumerate(zip(roots, gradients)):
-        if isinstance(root, GradientEdge):
-            shape, kind = root.node.meta(root.output_nr)
-        else:
-            shape, kind = root._array.shape, root._array.dtype
-        if given is None:
-            if isinstance(root, Tensor) and not root.requires_grad:
-                seeds.append(None)
+    for root, given in zip(roots, gradients):
+        if given.__class__ is Tensor and root.__class__ is Tensor:
+            array, like = given._array, root._array
+            if array.shape == like.shape and array.dtype is like.dtype:
+                seeds.append(given)
                 continue
-            if kind.kind == "c":
-                raise errors.NonScalarRoot(f"grad can be implicitly created only for real scalar outputs but got {root.dtype}")
-            if shape and any(n != 1 for n in shape):
-                raise errors.NonScalarRoot("grad can be implicitly created only for scalar outputs")
-            seeds.append(wrap(np.ones(shape, kind) if shape else np.array(1, kind)))
-            continue
-        if not isinstance(given, Tensor):
-            raise TypeError(f"gradients can be either Tensors or None, but got {type(given).__name__}")
-        if given._array.shape != shape:
-            raise errors.ShapeMismatch(
-                f"Mismatch in shape: grad_output[{i}] has a shape of {given.shape} and output[{i}] has a shape of "
-                f"torch.Size({list(shape)})."
-            )
-        if (given._array.dtype.kind == "c") != (kind.kind == "c"):
-            raise errors.ShapeMismatch(
-                "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in "
-                f"dtype: grad_output[{i}] has a dtype of {given.dtype} and output[{i}] has a dtype of "
-                f"{getattr(root, 'dtype', kind)}."
-            )
-        if given._array.dtype != kind:
-            from ..dtypes import OF_NUMPY
-
-            given = given.to(OF_NUMPY[kind])
-        seeds.append(given)
+        seeds.append(_seed(len(seeds), root, given))
     return seeds
+
+
+def _seed(i: int, root: Any, given: Any) -> Any:
+    if isinstance(root, GradientEdge):
+        shape, kind = root.node.meta(root.output_nr)
+    else:
+        shape, kind = root._array.shape, root._array.dtype
+    if given is None:
+        if isinstance(root, Tensor) and not root.requires_grad:
+            return None
+        if kind.kind == "c":
+            raise errors.NonScalarRoot(f"grad can be implicitly created only for real scalar outputs but got {root.dtype}")
+        if shape and any(n != 1 for n in shape):
+            raise errors.NonScalarRoot("grad can be implicitly created only for scalar outputs")
+        return wrap(np.ones(shape, kind) if shape else np.array(1, kind))
+    if not isinstance(given, Tensor):
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(given).__name__}")
+    if given._array.shape != shape:
+        raise errors.ShapeMismatch(
+            f"Mismatch in shape: grad_output[{i}] has a shape of {given.shape} and output[{i}] has a shape of "
+            f"torch.Size({list(shape)})."
+        )
+    if (given._array.dtype.kind == "c") != (kind.kind == "c"):
+        raise errors.ShapeMismatch(
+            "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in "
+            f"dtype: grad_output[{i}] has a dtype of {given.dtype} and output[{i}] has a dtype of "
+            f"{getattr(root, 'dtype', kind)}."
+        )
+    return given if given._array.dtype == kind else given.to(OF_NUMPY[kind])
 
 
 def _roots(tensors: Sequence) -> list:
@@ -64,9 +70,11 @@ def _roots(tensors: Sequence) -> list:
         if isinstance(t, GradientEdge):
             edges.append((t.node, t.output_nr))
             continue
-        edge = edge_of(t) if t.requires_grad else NO_EDGE
-        if edge is NO_EDGE:
-            raise errors.NoGradRoot(f"element {i} of tensors does not require grad and does not have a grad_fn")
+        edge = t._edge
+        if edge is None or t._view is not None:
+            edge = edge_of(t) if t.requires_grad else NO_EDGE
+            if edge is NO_EDGE:
+                raise errors.NoGradRoot(f"element {i} of tensors does not require grad and does not have a grad_fn")
         edges.append(edge)
     return edges
 
@@ -155,7 +163,7 @@ def grad(
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")  # noqa: E501
     allow_unused = materialize_grads if allow_unused is None else allow_unused
     keys = None
-    if isinstance(inputs, Mapping):
+    if inputs.__class__ is not list and isinstance(inputs, Mapping):
         if not isinstance(inputs, dict):
             raise TypeError("`inputs` argument to `grad()` must be a dict, not another kind of Mapping")
         keys, inputs = tuple(inputs), tuple(inputs.values())
@@ -190,8 +198,8 @@ def _zeros(x: Any, requires_grad: bool) -> Tensor:
 from . import forward_ad, function, functional, grad_mode, graph  # noqa: E402
 from .anomaly_mode import detect_anomaly, set_detect_anomaly  # noqa: E402
 from .function import Function  # noqa: E402
-from .gradcheck import gradcheck, gradgradcheck  # noqa: E402
 from .grad_mode import _unsafe_preserve_version_counter  # noqa: E402
+from .gradcheck import gradcheck, gradgradcheck  # noqa: E402
 from .variable import Variable  # noqa: E402
 
 __all__ = [

@@ -13,7 +13,7 @@ from ..modes import alert, state
 from ..tensor import Tensor
 
 
-class set_detect_anomaly:  # noqa: N801
+class set_detect_anomaly:
     """Turn anomaly mode on or off, as a call or as a context."""
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
@@ -35,7 +35,7 @@ class set_detect_anomaly:  # noqa: N801
         self._switch(*self._previous)
 
 
-class detect_anomaly(set_detect_anomaly):  # noqa: N801
+class detect_anomaly(set_detect_anomaly):
     """Anomaly mode within a context."""
 
     def __init__(self, check_nan: bool = True) -> None:

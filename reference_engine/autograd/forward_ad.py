@@ -34,7 +34,7 @@ def exit_dual_level(*, level: int | None = None) -> None:
     stack.levels[-1].__exit__()
 
 
-class dual_level:  # noqa: N801
+class dual_level:
     """A level as a context."""
 
     def __enter__(self) -> int:
@@ -87,13 +87,13 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     """(value, tangent); the tangent is None if there is none, and outside any level."""
     if not stack.levels:
         return UnpackedDualTensor(tensor, None)
-    place = _level(level, "_fw_primal")
+    place = _level(level if tangent_of(tensor, stack.levels[-1]) is not None else None, "_fw_primal")
     primal = tensor.view(tensor.shape)
     hold(primal, place, None)
     return UnpackedDualTensor(primal, tangent_of(tensor, place))
 
 
-class _set_fwd_grad_enabled:  # noqa: N801
+class _set_fwd_grad_enabled:
     """Switch the carrying of tangents on or off, as a context."""
 
     def __init__(self, mode: bool) -> None:

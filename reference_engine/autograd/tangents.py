@@ -19,8 +19,8 @@ import numpy as np
 
 from .. import engine
 from ..graph import NO_EDGE, Node, edge_of
-from ..saved import SavedResult
 from ..modes import alert, state
+from ..saved import SavedResult
 from ..storage import Storage, address, offset, strides
 from ..tensor import Meta, Tensor, alias, wrap
 from ..views import replay
@@ -60,7 +60,7 @@ class _Stack(threading.local):
 stack = _Stack()
 
 
-class only_levels:  # noqa: N801
+class only_levels:
     """Within the context the given levels alone are in force."""
 
     def __init__(self, levels: list[Level]) -> None:
@@ -242,7 +242,7 @@ def _transpose(node: Node, several: bool, outs: list, smooth: list[bool], found:
         pairs = [(c, t) for c, t in zip(cts, found) if c is not None and t is not None and c.requires_grad]
         state.pack_hooks, state.transposing = before[1], True
         seeds = [t if t._array.dtype == c._array.dtype else t.to(c.dtype) for c, t in pairs]
-        rows = engine.run([edge_of(c) for c, _ in pairs], seeds, False, True, sinks, False) if pairs else [None] * len(sinks)
+        rows = engine.run([edge_of(c) for c, _ in pairs], seeds, True, True, sinks, False) if pairs else [None] * len(sinks)
     finally:
         state.grad, state.pack_hooks, state.transposing = before
     got = iter(rows)

@@ -8,8 +8,8 @@ from types import ModuleType
 from ..ops import embedding as _embedding
 from ..ops import norm as _norm
 from ..ops import pool as _pool
-from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
-from ..ops.pad import pad
+from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d  # noqa: F401
+from ..ops.pad import pad  # noqa: F401
 from ..ops.table import FUNCTIONS
 from . import functional_activation, functional_loss, functional_norm, functional_sample, functional_vector
 
@@ -78,6 +78,5 @@ for _name in ("batch_norm", "instance_norm", "layer_norm", "group_norm", "native
     setattr(sys.modules[__name__.rpartition(".nn.")[0]], _name, getattr(_norm, _name))
 for _name in ("embedding", "embedding_bag"):
     setattr(sys.modules[__name__.rpartition(".nn.")[0]], _name, getattr(_embedding, _name))
-_ = (pad, conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d)
 
 from . import aten_names  # noqa: E402, F401 - enters the names of these functions in torch.ops.aten

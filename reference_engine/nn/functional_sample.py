@@ -137,8 +137,8 @@ def affine_grid(theta: Tensor, size: Any, align_corners: Any = None) -> Tensor:
         axes.append(line if align_corners else line * (n - 1) / n)
     mesh = np.meshgrid(*axes, indexing="ij")
     base = np.stack([*reversed(mesh), np.ones(space)], -1).reshape(1, -1, len(space) + 1)
-    base = wrap(np.repeat(base, tuple(size)[0], 0).astype(theta._array.dtype))
-    return base.bmm(theta.transpose(1, 2)).view(tuple(size)[0], *space, len(space))
+    base = wrap(np.repeat(base, next(iter(size)), 0).astype(theta._array.dtype))
+    return base.bmm(theta.transpose(1, 2)).view(next(iter(size)), *space, len(space))
 
 
 def _lp_pool(n: int) -> Any:

@@ -284,7 +284,8 @@ class EmbeddingBag(Module):
 
     def __init__(self, num_embeddings: int, embedding_dim: int, max_norm: Any = None, norm_type: float = 2.0,
                  scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False, _weight: Any = None,
-                 include_last_offset: bool = False, padding_idx: Any = None, device: Any = None, dtype: Any = None) -> None:  # fmt: skip
+                 include_last_offset: bool = False, padding_idx: Any = None, device: Any = None,
+                 dtype: Any = None) -> None:  # fmt: skip
         super().__init__()
         self.options = (max_norm, norm_type, scale_grad_by_freq, mode, sparse)
         self.rest = (include_last_offset, padding_idx)

@@ -116,8 +116,15 @@ op("contiguous_copy", lambda x: x.copy(order="C"), face=False, node="CloneBackwa
 
 # ---- overwriting ------------------------------------------------------------------------------------------------------
 
-op("copy_row", lambda x, src: np.broadcast_to(_discard(x, src), x.shape).astype(x.dtype), "self !src", face=False,
-   node="CopyBackwards", self=lambda F, ct: F.zeros_like(ct), src=lambda F, ct: ct, inplace=True)  # fmt: skip
+def _overwritten(x: Any, value: Any) -> Any:
+    """A fresh array like x, filled with a value or with the elements of an array."""
+    out = np.empty(x.shape, x.dtype)
+    out[...] = value
+    return out
+
+
+op("copy_row", lambda x, src: _overwritten(x, _discard(x, src)), "self !src", face=False,
+   node="CopyBackwards", self=lambda F, ct: F.zeros_like(ct), src=lambda F, ct: ct, inplace="copy_")  # fmt: skip
 ROWS["copy_row"].node.title = "torch::autograd::CopyBackwards"
 
 
@@ -133,21 +140,19 @@ def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Overwrite with the values of another tensor, broadcast and cast."""
     if not isinstance(src, Tensor):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
-    try:
-        np.broadcast_to(src._array, self._array.shape)
-    except ValueError:
-        raise RuntimeError(
-            f"The size of tensor a ({list(self.shape)}) must match the size of tensor b ({list(src.shape)}): output with "
-            f"shape {list(self.shape)} doesn't match the broadcast shape"
-        ) from None
-    return write(ROWS["copy_row"], "copy_", self, (src,), ())
+    if src._array.ndim > self._array.ndim:
+        raise errors.ShapeMismatch(
+            f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(src.shape)}"
+        )
+    return COPY(self, src)
 
 
-op("fill_scalar", lambda x, value: np.full_like(x, value), "self", "value", face=False, node="FillBackward2",
-   self=lambda F, ct: F.zeros_like(ct), inplace=True)  # fmt: skip
-op("fill_tensor", lambda x, value: np.full_like(x, value), "self !value", face=False, node="FillBackward3",
-   self=lambda F, ct: F.zeros_like(ct), value=lambda F, ct: F.sum_all(ct), inplace=True)  # fmt: skip
-op("zero", np.zeros_like, face=False, inplace="zero_", self=lambda F, ct: F.zeros_like(ct))
+COPY = ROWS["copy_row"].inplace
+op("fill_scalar", _overwritten, "self", "value", face=False, node="FillBackward2",
+   self=lambda F, ct: F.zeros_like(ct), inplace="fill_")  # fmt: skip
+op("fill_tensor", _overwritten, "self !value", face=False, node="FillBackward3",
+   self=lambda F, ct: F.zeros_like(ct), value=lambda F, ct: F.sum_all(ct), inplace="fill_")  # fmt: skip
+op("zero", lambda x: np.zeros(x.shape, x.dtype), face=False, inplace="zero_", self=lambda F, ct: F.zeros_like(ct))
 
 
 @method("fill_")
@@ -158,8 +163,11 @@ def fill_(self: Tensor, value: Any) -> Tensor:
             raise RuntimeError(
                 f"fill_ only supports 0-dimension value tensor but got tensor with {value._array.ndim} dimensions."
             )
-        return write(ROWS["fill_tensor"], "fill_", self, (value,), ())
-    return write(ROWS["fill_scalar"], "fill_", self, (), (value,))
+        return FILL_TENSOR(self, value)
+    return FILL(self, value)
+
+
+FILL, FILL_TENSOR = ROWS["fill_scalar"].inplace, ROWS["fill_tensor"].inplace
 
 
 function("zero_")(Tensor.zero_)

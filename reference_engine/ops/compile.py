@@ -50,9 +50,9 @@ def compile_row(row: Any) -> None:
 
 def compile_in_place(row: Any, name: str) -> Any:
     """The function behind `name` (mul_, exp_, ...): writes the row's result into its first input."""
-    from ..inplace import write
+    from ..inplace import check, rebase, write
 
-    scope = {**row.scope, "write": write, "name": name, "SavedCopy": SavedCopy}
+    scope = {**row.scope, "write": write, "check": check, "rebase": rebase, "name": name, "SavedCopy": SavedCopy}
     source = _in_place(row)
     exec(compile(source, f"<op {name}>", "exec"), scope)  # noqa: S102 - our own text, made from the table
     row.source += "\n" + source
@@ -151,7 +151,7 @@ def _attach(source: str) -> list[str]:
         f"        made.base = {source}; made.creation = 0 if state.grad else NO_GRAD",
         "    else:",
         "        made.base = info.base; made.creation = info.creation or (0 if state.grad else NO_GRAD)",
-        "    made.version = s.version; made.replay = None",
+        "    made.version = s.version; made.replay = made.place = None",
     ]
 
 
@@ -222,7 +222,7 @@ def _fill_node(row: Any, entries: list[str], versions: list[str]) -> list[str]:
 
 
 def _in_place(row: Any) -> str:
-    """The source of the in-place fast path. Views, leaves, hooks and mixed kinds go to inplace.write."""
+    """The source of the in-place fast path. Rare modes, mixed kinds and an operand twice go to inplace.write."""
     names, t = row.inputs, row.inputs[0]
     slow = f"return write(row, name, {t}, ({''.join(x + ', ' for x in names[1:])}), ({''.join(p + ', ' for p in row.params)}))"
     text = [f"def in_place({_signature(row)}):", f"    if alert.on: {slow}", f"    a0 = {t}._array"]
@@ -252,7 +252,7 @@ def _record_in_place(row: Any, slow: str) -> list[str]:
     names, t = row.inputs, row.inputs[0]
     needs = " or ".join(f"n{i}" for i in range(len(names)))
     text = [f"    n0 = {t}._rg if {t}._view is None else view_rg({t})", f"    if ({needs}) and state.grad:"]
-    body = [f"if {t}._view is not None or {t}._meta is not None or (n0 and {t}._edge is None): {slow}"]
+    body = [f"if {t}._view is not None or n0 and {t}._edge is None: check({t})"]
     saved = {p[1] for p in row.plan if p[1]}
     for i in sorted(saved):
         body += [f"if s{i} is None: v{i} = None", "else:", f"    v{i} = s{i}.version", f"    if v{i} is None: {slow}"]
@@ -276,7 +276,8 @@ def _record_in_place(row: Any, slow: str) -> list[str]:
             versions.append(f"v{i}" if guard is None else f"v{i} if n{guard} else None")
     body += ["a0[...] = r", "storage.version += 1", "storage.writer = name", *late]
     body += ["node = new(Node)", f"node.edges = ({', '.join(edges)},)", *_fill_node(row, entries, versions)]
-    body += [f"{t}._rg = True", f"{t}._edge = (node, 0)", f"return {t}"]
+    body += [f"if {t}._view is not None or {t}._meta is not None: rebase({t}, node)",
+             f"else: {t}._rg = True; {t}._edge = (node, 0)", f"return {t}"]  # fmt: skip
     return text + ["        " + b for b in body]
 
 

@@ -189,7 +189,7 @@ def _write_through() -> None:
     if "add_" in ConjTensor.__dict__:
         return
     for name in dir(Tensor):
-        if name in _OPERATORS or name.endswith("_") and not name.startswith("_") and name not in _NOT_WRITES:
+        if name in _OPERATORS or (name.endswith("_") and not name.startswith("_") and name not in _NOT_WRITES):
             setattr(ConjTensor, name, _through(name))
 
 

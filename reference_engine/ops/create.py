@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
+from .. import dtypes, errors
 from ..storage import Storage
 from ..tensor import Tensor, alias, new, wrap
 from .faces import function, method
@@ -40,7 +40,13 @@ def array_of(data: Any, dtype: Any = None) -> np.ndarray:
     """A fresh array from a number, nested lists, an array or a tensor; Python floats get the default dtype."""
     kind = data.__class__
     if dtype is not None:
-        return np.array(_plain(data), dtypes.as_dtype(dtype).np)
+        dtype = dtypes.as_dtype(dtype).np
+        if kind is list:
+            try:
+                return np.array(data, dtype)
+            except errors.AutogradError:
+                pass  # a tensor that requires grad stands among the numbers
+        return np.array(_plain(data), dtype)
     if kind is builtins.float:
         return np.array(data, dtypes.get_default_dtype().np)
     if isinstance(data, (np.ndarray, np.generic)):
@@ -65,16 +71,21 @@ def _has_float64(data: Any) -> bool:
 
 
 @function()
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
     """A leaf that holds a copy of the data."""
-    if isinstance(data, Tensor):
+    if data.__class__ is not list and isinstance(data, Tensor):
         warnings.warn(
             "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
             "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
             UserWarning,
             stacklevel=2,
         )
-    return _on(device, _finish(array_of(data, dtype), requires_grad))
+    t = wrap(array_of(data, dtype))
+    if requires_grad:
+        t.requires_grad = True
+    return t if device is None else _on(device, t)
 
 
 class MetaTensor(Tensor):
@@ -103,7 +114,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 @function()
 def from_numpy(array: np.ndarray) -> Tensor:
     """A tensor on the array's own memory."""
-    if not isinstance(array, np.ndarray):
+    if array.__class__ is not np.ndarray and not isinstance(array, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
     return wrap(array)
 

@@ -190,7 +190,10 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
     """self[key] = value, in place; the value may be broadcast."""
     if isinstance(key, (list, range)):
         key = (list(key),)
-    out, indices = basic(self, key)
+    if key.__class__ is int or key.__class__ is slice and (key.start is not None or key.stop is not None):
+        out, indices = getitem(self, key), None
+    else:
+        out, indices = basic(self, key)
     value = _to_dtype(value, self)
     if indices is None:
         lead = value._array.ndim - out._array.ndim

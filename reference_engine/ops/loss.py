@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from . import taps  # noqa: F401 - F.beside
 from .binary import not_implemented
 from .table import op
 
@@ -203,7 +204,7 @@ def _nll_vjp(F: Any, cts: list, self: Any, target: Any, weight: Any, result1: An
     classes = self.shape[1 if len(self.shape) > 1 else 0]
     # An ignored target gets an exact zero, also where everything is ignored and the mean has divided by nothing.
     each = F.masked_fill(F.mul(F.neg(ct), w), F.eq(w, 0), 0.0)
-    return F.spread_classes(each, target, classes)
+    return F.beside(F.spread_classes(each, target, classes), self)
 
 
 for _name, _node in (("nll_loss", "NllLossBackward0"), ("nll_loss2d", "NllLoss2DBackward0")):

@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
 from ..tensor import Tensor
-from .faces import function
 from .table import FUNCTIONS, ROWS, op
 from .taps import Taps, tapped
 
@@ -126,4 +124,3 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> T
 
 
 FUNCTIONS["_pad_circular"] = _circular
-_ = (dtypes, function)

@@ -158,8 +158,9 @@ def _put(ct: Any, index: Any, size: Ints) -> Any:
     """Add each cotangent where its value came from."""
     lead = ct.shape[: ct.ndim - len(size)]
     planes = int(np.prod(lead))
+    flat = (planes, int(np.prod(ct.shape[len(lead) :])))
     out = np.zeros((planes, int(np.prod(size))), ct.dtype)
-    np.add.at(out, (np.arange(planes)[:, None], index.reshape(planes, -1)), ct.reshape(planes, -1))
+    np.add.at(out, (np.arange(planes)[:, None], index.reshape(flat)), ct.reshape(flat))
     return out.reshape(*lead, *size)
 
 
@@ -179,10 +180,12 @@ op("get_places", _get, "self !index", "n", face=False, node="MaxPoolBackwardBack
 for _n in (2, 3):
     op(f"max_pool{_n}d_with_indices", _max_pool, params="kernel_size stride padding dilation ceil_mode", outputs=2, diff=(0,),
        face=False, node=f"MaxPool{_n}DWithIndicesBackward0",
-       self=lambda F, ct, self, result1, self_shape, kernel_size: F.put_places(ct, result1, self_shape[-len(kernel_size):]))  # fmt: skip
+       self=lambda F, ct, self, result1, self_shape, kernel_size: F.beside(
+           F.put_places(ct, result1, self_shape[-len(kernel_size) :]), self))  # fmt: skip
     op(f"adaptive_max_pool{_n}d", _adaptive_max, params="output_size", outputs=2, diff=(0,), face=False,
        node=f"AdaptiveMaxPool{_n}DBackward0",
-       self=lambda F, ct, self, result1, self_shape, output_size: F.put_places(ct, result1, self_shape[-len(output_size):]))  # fmt: skip
+       self=lambda F, ct, self, result1, self_shape, output_size: F.beside(
+           F.put_places(ct, result1, self_shape[-len(output_size) :]), self))  # fmt: skip
     # torch saves the indices and not the input.
     op(f"max_unpool{_n}d", lambda x, index, size: _unpool(x, index, size), "self !index", "output_size", face=False,
        node=f"MaxUnpool{_n}DBackward0",
@@ -195,13 +198,9 @@ def _unpool(x: Any, index: Any, size: Ints) -> Any:
     out = np.zeros((planes, int(np.prod(size))), x.dtype)
     if index.size and not 0 <= index.min() <= index.max() < out.shape[1]:
         raise RuntimeError(f"Found an invalid max index: {index.max()} (output volumes are of size {'x'.join(map(str, size))})")
-    out[np.arange(planes)[:, None], index.reshape(planes, -1)] = x.reshape(planes, -1)
+    flat = (planes, int(np.prod(x.shape[len(lead) :])))
+    out[np.arange(planes)[:, None], index.reshape(flat)] = x.reshape(flat)
     return out.reshape(*lead, *size)
-
-
-# aten's backward ops take the pool's input too, though they need its shape only: its gradient is zero.
-op("beside", lambda x, other: x.copy(), "ct_ !self", face=False, ct_=lambda F, ct: ct,
-   self=lambda F, ct, self_shape: F.new_zeros(ct, self_shape))  # fmt: skip
 
 
 # ---- faces ------------------------------------------------------------------------------------------------------------

@@ -164,21 +164,24 @@ op("nansum_row", lambda x, dim, keepdim: _sum_dims(np.where(np.isnan(x), x.dtype
 
 def _evenly(F: Any, ct: Any, self: Any, result: Any) -> Any:
     """All places that attain the extremum share the gradient; with a NaN, the NaNs do."""
-    hit = F.mask_like(F.isnan(self) if F.is_nan_number(result) else F.eq(self, result), ct)
-    return F.mul(F.div(ct, F.sum_all(hit)), hit)
+    hit = F.isnan(self) if F.is_nan_number(result) else F.eq(self, result)
+    return F.mul(F.over_count(ct, F.sum_all(hit)), F.mask_like(hit, ct))
 
 
 # 0s and 1s in the cotangent's dtype: a count of integers would turn a float32 gradient into float64.
 arrays.mask_like = lambda hit, like: hit.astype(like.dtype)
 tensors.mask_like = lambda hit, like: hit.to(like.dtype)
+# Counted as integers and divided in double precision: 70,000 ties overflow float16.
+arrays.over_count = lambda x, n: (x / n).astype(x.dtype)
+tensors.over_count = lambda x, n: (x / n.double()).to(x.dtype)
 arrays.is_nan_number = lambda x: bool(np.isnan(x))
 tensors.is_nan_number = lambda x: bool(np.isnan(x._array))
 
 
 def _by_count(F: Any, ct: Any, self: Any, result: Any, self_shape: tuple, dim: Any, keepdim: bool) -> Any:
-    hit = F.mask_like(F.eq(self, keep(F, result, self_shape, dim, keepdim)), ct)
+    hit = F.eq(self, keep(F, result, self_shape, dim, keepdim))
     ct = keep(F, ct, self_shape, dim, keepdim)
-    return F.div(F.mul(ct, hit), F.sum_dims(hit, dims_of(dim, len(self_shape)), True))
+    return F.over_count(F.mul(ct, F.mask_like(hit, ct)), F.sum_dims(hit, dims_of(dim, len(self_shape)), True))
 
 
 def _extremum(name: str, kernel: Any) -> Any:

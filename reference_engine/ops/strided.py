@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..graph import NO_EDGE, edge_of
-from ..storage import flat, offset, strided
+from ..storage import flat, offset, strided, strides
 from ..tensor import Tensor
-from ..views import geometry
+from ..views import geometry, start
 from .table import ROWS, op
 
 
@@ -73,7 +73,7 @@ def as_strided_edge(base: Tensor, view: Tensor) -> tuple:
     """The history of a view made anew from its base: one AsStrided node."""
     row = ROWS["as_strided"]
     node = row.node((edge_of(base) if base.requires_grad else NO_EDGE,), view._array.shape, view._array.dtype)
-    size, stride, start = geometry(view)
-    known = {"self_geometry": geometry(base), "size": size, "stride": stride, "storage_offset": start}
+    whole, array = geometry(base), view._array
+    known = {"self_geometry": whole, "size": array.shape, "stride": strides(array), "storage_offset": whole[2] + start(view)}
     node.values = tuple(known[v] for v in row.values)
     return (node, 0)

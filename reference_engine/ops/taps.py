@@ -48,6 +48,12 @@ def scatter(ct: Any, taps: Sequence[Taps], shape: tuple[int, ...]) -> Any:
     return ct
 
 
+# Several of torch's backward ops take the input too, though they need its shape only. Its gradient is zero then, which is
+# not the same as none.
+op("beside", lambda x, other: x.copy(), "ct_ !self", face=False, arrays_as=lambda x, other: x, ct_=lambda F, ct: ct,
+   self=lambda F, ct, self_shape: F.new_zeros(ct, self_shape))  # fmt: skip
+
+
 def tapped(name: str, taps_of: Callable, params: str, *, saves: bool, node: str, face: Any = False, check: Any = None) -> None:
     """Make the row `name` and its adjoint `name_backward`. taps_of(shape, *params) -> one table of taps a dimension.
 
@@ -65,7 +71,8 @@ def tapped(name: str, taps_of: Callable, params: str, *, saves: bool, node: str,
 
     # The formulas' parameters are named by the row's own: they are told apart by name, so they are made from text.
     names, keeps = ", ".join(words), "self, " if saves else ""
-    make = f"lambda F, ct, {keeps}self_shape, {names}: F.{name}_backward(ct, self_shape, {names})"
+    back = f"F.{name}_backward(ct, self_shape, {names})"
+    make = f"lambda F, ct, {keeps}self_shape, {names}: {f'F.beside({back}, self)' if saves else back}"
     vjp = eval(make)
     vjp_back = eval(f"lambda F, ct, {names}: F.{name}(ct, {names})")
     op(name, forward, params=params, face=face, node=node, jvp="linear", self=vjp)

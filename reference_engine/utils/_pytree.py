@@ -10,7 +10,7 @@ from typing import Any
 class TreeSpec:
     """The shape of a nest. `kind` is None for a leaf; `keys`: of a dict."""
 
-    __slots__ = ("kind", "keys", "children")
+    __slots__ = ("children", "keys", "kind")
 
     def __init__(self, kind: Any = None, keys: tuple = (), children: tuple = ()) -> None:
         self.kind, self.keys, self.children = kind, keys, children
@@ -39,7 +39,7 @@ def _open(tree: Any) -> tuple[Any, tuple, list] | None:
     kind = type(tree)
     if kind in (dict, OrderedDict):
         return kind, tuple(tree), list(tree.values())
-    if kind in (tuple, list) or isinstance(tree, tuple) and hasattr(tree, "_fields"):
+    if kind in (tuple, list) or (isinstance(tree, tuple) and hasattr(tree, "_fields")):
         return kind, (), list(tree)
     return (type(None), (), []) if tree is None else None
 

@@ -260,7 +260,7 @@ class GraphExecGroup:
         GraphExecGroup.current = None
 
 
-def _recorded(function: Callable, args: tuple, kwargs: dict, preserve: bool, contexts: Any, check: str, early_stop: bool) -> Any:  # noqa: E501 # fmt: skip
+def _recorded(function: Callable, args: tuple, kwargs: dict, preserve: bool, contexts: Any, check: str, early_stop: bool) -> Any:  # fmt: skip
     if check not in _CHECKS:
         raise ValueError(f"determinism_check should be one of {list(_CHECKS)}, but got {check}")
     if not state.grad:

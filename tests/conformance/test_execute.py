@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -55,15 +53,6 @@ def test_a_thorough_run_shows_everything_after_every_step(oracle: Any) -> None:
     assert {(step, slot) for step, slot, *_ in seen.sights} == {(i, j) for i in range(4) for j in range(min(i, 2) + 1)}
 
 
-@pytest.fixture
-def frozen() -> Iterator[None]:
-    """Keeps collections, which a thorough run asks for, to what the test makes."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.mark.usefixtures("frozen")
 @pytest.mark.parametrize("area", AREA_NAMES)
 def test_quick_and_thorough_runs_agree(area: str, oracle: Any) -> None:
     """Both see the same values at the end and end in the same way.

@@ -24,7 +24,7 @@ LARGE_FILES = {
     "conformance/scope.py": 600,
     "reference_engine/tensor.py": 430,
 }
-LARGE_FUNCTIONS = {"reference_engine/engine.py:_loop": 65}
+LARGE_FUNCTIONS: dict[str, int] = {}
 
 # Word -> why not.
 FORBIDDEN_WORDS = {
@@ -32,6 +32,10 @@ FORBIDDEN_WORDS = {
     r"/work/|/tmp/hq|\.\./shared": "paths of one machine",
     r"\bgrad_out\b": "the gradient coming into an op is its cotangent",
     r"\b[Hh]elper (session|agent)|\bsubagent": "who wrote it is no matter of the code",
+}
+# Files that may use a word, for a reason.
+ALLOWED_WORDS = {
+    "reference_engine/ops/norm.py": r"\bgrad_out\b",  # torch's own name of the argument
 }
 
 
@@ -127,7 +131,7 @@ def test_forbidden_words_are_not_used(word: str) -> None:
     suffixes = (".py", ".toml", ".ini", ".html", ".css")
     tracked = [p for top in (*PACKAGES, "tests") for p in (ROOT / top).rglob("*") if p.suffix in suffixes]
     texts = {name_of(p): p.read_text() for p in (*tracked, ROOT / "pyproject.toml") if p != Path(__file__)}
-    using = {name for name, text in texts.items() if re.search(word, text)}
+    using = {name for name, text in texts.items() if re.search(word, text) and ALLOWED_WORDS.get(name) != word}
 
     assert using == set(), FORBIDDEN_WORDS[word]
 
