@@ -19,12 +19,13 @@ from conformance import engines
 from conformance.areas import AREAS
 from conformance.chooser import SeededChooser
 from conformance.execute import Executor
-from conformance.generate import Vocabulary, generate
+from conformance.generate import generate
 from conformance.judge import Judge
 from conformance.observe import facets_of
 from conformance.program import Program
 from conformance.run import rare_collections
 from conformance.script import Script
+from conformance.vocabulary import Vocabulary
 
 BATCH = 128
 

@@ -10,8 +10,9 @@ from conformance.compare import Difference
 from conformance.judge import Case
 from conformance.program import AnyStep, Apply, Backward, Enter, Exit, Grad, Mutate, Program
 from conformance.record import StepRow
-from conformance.scope import Scope, Storage
+from conformance.scope import Scope
 from conformance.script import Script, variable
+from conformance.slots import Storage
 
 
 class Save(NamedTuple):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from conformance.areas import BY_NAME, Area
-from conformance.catalog import CATALOG, Bounds, Op, Shape, ShapeError, size
+from conformance.areas import Area
+from conformance.bad_calls import BAD_CALLS
+from conformance.catalog import Bounds, Op, Shape, ShapeError, size
 from conformance.chooser import Chooser
-from conformance.engine import Engine
 from conformance.pipeline import Plan, plan
 from conformance.program import (
     AnyStep,
@@ -33,44 +33,15 @@ from conformance.program import (
     SetRequiresGrad,
     ZeroGrad,
 )
-from conformance.scope import FLOATS, Scope, Slot
+from conformance.scope import Scope
+from conformance.slots import FLOATS, Slot
 from conformance.values import BANKS, EXACT, GENERAL, GRADIENTS, OFFSETS, indices, values
+from conformance.vocabulary import EVERYTHING, MOVE_NAMES, Vocabulary, tables
 
 SHAPES = ((2,), (), (3,), (2, 2), (2, 3), (1,), (3, 2), (2, 1), (1, 3), (2, 1, 2), (2, 2, 2), (0,), (2, 0), (2, 1, 1, 2))
 LIMIT = 50.0  # the largest magnitude of a value, so that float32 gradients stay well scaled
 EXACT_LIMIT = 512.0  # magnitude / spacing in exact mode, so that products of a few gradients fit in float32's 24 bits
 MOST_ELEMENTS = 24
-MOVE_NAMES = (
-    "leaf", "constant", "op", "view", "mutate", "mutate_used", "mutate_detached", "detach", "set_flag", "region",
-    "retain_grad", "drop", "zero_grad", "backward", "backward_inputs", "again", "grad", "higher", "read_grad", "bad_call",
-)  # fmt: skip
-
-
-class Vocabulary(NamedTuple):
-    """What an engine can be asked: the catalogue's ops that it has, moves of generation, and dtypes of leaves."""
-
-    ops: frozenset[str]
-    moves: frozenset[str]
-    dtypes: tuple[str, ...]
-
-    @classmethod
-    def of(cls, engine: Engine) -> Vocabulary:
-        """The vocabulary of an adapter: what its class defines."""
-        ops = frozenset(engine.ops) & frozenset(CATALOG)
-        writes = any(CATALOG[name].inplace for name in ops)
-        able = {
-            "op": True, "leaf": True, "constant": True, "view": True, "drop": True, "bad_call": True,
-            "mutate": writes, "mutate_used": writes, "mutate_detached": writes and engine.has("detach"),
-            "detach": engine.has("detach"), "set_flag": engine.has("set_requires_grad"), "region": engine.has("grad_mode"),
-            "retain_grad": engine.has("retain_grad"), "zero_grad": engine.has("zero_grad"), "backward": engine.has("backward"),
-            "backward_inputs": engine.has("backward"), "again": engine.has("backward"), "grad": engine.has("grad"),
-            "higher": engine.has("grad") and "higher-order" in engine.traits, "read_grad": engine.has("gradient"),
-        }  # fmt: skip
-        dtypes = tuple(d for d in FLOATS if d in engine.dtypes)
-        return cls(ops, frozenset(m for m, possible in able.items() if possible), dtypes)
-
-
-EVERYTHING = Vocabulary(frozenset(CATALOG), frozenset(MOVE_NAMES), FLOATS)
 
 
 class Generator:
@@ -154,9 +125,7 @@ class Generator:
 
     # -- moves ---------------------------------------------------------------------------------------------------------
 
-    def leaf(
-        self, shape: tuple[int, ...] | None = None, requires_grad: bool | None = None, dtype: str | None = None
-    ) -> Slot:
+    def leaf(self, shape: tuple[int, ...] | None = None, requires_grad: bool | None = None, dtype: str | None = None) -> Slot:
         """A leaf of floating dtype."""
         if shape is None:
             shape = SHAPES[self.below(len(SHAPES))]
@@ -416,90 +385,9 @@ class Generator:
         BAD_CALLS[self.below(len(BAD_CALLS))](self)
 
 
-def implicit_gradient(g: Generator) -> None:
-    """backward() of a root of several elements without a gradient."""
-    slot = g.some([s for s in g.requiring() if size(s.shape) != 1])
-    if slot is not None:
-        g.emit(Backward((slot.name,)))
-
-
-def constant_root(g: Generator) -> None:
-    """backward() of a root that does not require grad."""
-    slot = g.some([s for s in g.floats if not s.requires_grad])
-    if slot is not None:
-        g.emit(Backward((slot.name,), (g.gradient(slot),)))
-
-
-def misshapen_gradient(g: Generator) -> None:
-    """backward() with a gradient of another shape."""
-    slot = g.some(g.requiring())
-    if slot is not None:
-        shape = (*slot.shape, 2) if g.below(2) else slot.shape[1:] or (2,)
-        g.emit(Backward((slot.name,), (values(GRADIENTS[g.exact], g.below(OFFSETS), size(shape)),), shape=shape))
-
-
-def written_leaf(g: Generator) -> None:
-    """In-place on a leaf that requires grad, or on a view of one."""
-    slot = g.some([s for s in g.requiring() if s.is_leaf or s.of_leaf])
-    if slot is not None and not slot.overlaps and not slot.storage.unrecorded and "mul_scalar_" in g.tables.names:
-        g.emit(Mutate("mul_scalar_", slot.name, (), {"value": 2.0}))
-
-
-def written_view(g: Generator) -> None:
-    """In-place on a new view of a leaf that requires grad."""
-    slot = g.some([s for s in g.requiring() if s.is_leaf and s.shape and 0 not in s.shape])
-    if slot is not None and {"select", "mul_scalar_"} <= g.tables.names:
-        out = g.fresh()
-        g.emit(Apply("select", (slot.name,), (out,), {"dim": 0, "index": 0}))
-        g.emit(Mutate("mul_scalar_", out, (), {"value": 2.0}))
-
-
-def unused_input(g: Generator) -> None:
-    """grad() with respect to something that the root does not depend on."""
-    root = g.some(g.requiring())
-    if root is not None:
-        others = [s for s in g.requiring() if not root.graph >> s.name & 1]
-        other = g.some(others) or g.leaf(requires_grad=True)
-        g.emit(Grad((g.fresh(),), (root.name,), (other.name,), (g.gradient(root),)))
-
-
-def cleared_flag(g: Generator) -> None:
-    """requires_grad_(False) on a tensor with a history."""
-    slot = g.some([s for s in g.requiring() if not s.is_leaf])
-    if slot is not None:
-        g.emit(SetRequiresGrad(slot.name, False))
-
-
-BAD_CALLS = (implicit_gradient, constant_root, misshapen_gradient, written_leaf, written_view, unused_input, cleared_flag)
-
 MOVES: dict[str, Callable[[Generator], Any]] = {name: getattr(Generator, name) for name in MOVE_NAMES}
 
 
-class Tables:
-    """An area's weights over the ops of a vocabulary, spread out so that a weighted choice is one index."""
-
-    def __init__(self, area: Area, vocabulary: Vocabulary) -> None:
-        rows = [op for op in CATALOG.values() if op.name in vocabulary.ops]
-        self.names = vocabulary.ops
-        self.moves = tuple(m for m, weight in area.moves.items() if m in vocabulary.moves for _ in range(weight))
-        by_chapter = {chapter: [op for op in rows if op.chapter == chapter] for chapter in area.chapters}
-        self.ops = tuple(
-            ops[i % len(ops)]
-            for chapter, ops in by_chapter.items()
-            for i in range(area.chapters[chapter] * 24)
-            if ops
-        )
-        self.views = tuple(op for op in rows if op.view)
-        self.inplace = tuple(op for op in rows if op.inplace)
-
-
-@lru_cache(maxsize=256)
-def tables(area: str, vocabulary: Vocabulary) -> Tables:
-    """The tables of an area for a vocabulary."""
-    return Tables(BY_NAME[area], vocabulary)
-
-
-# There are some two thousand plans, so that a long run meets each again and again. What is kept is only read.
 @lru_cache(maxsize=4096)
 def planned(chosen: Plan) -> tuple[Program, Scope]:
     """The program of a plan. Its scope does not depend on the values, which are all that the offset chooses."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from conformance import tolerance, transform
+from conformance.catalog import CATALOG
 from conformance.compare import NUMBERS, Difference, compare, same
 from conformance.execute import Executor
 from conformance.features import BITS
 from conformance.observe import Observation
-from conformance.program import Grad, Program, ReadGrad
+from conformance.program import Apply, Grad, Program, ReadGrad
 from conformance.rules import Rule, attribute
 from conformance.rules.rule import FLAGS
 from conformance.scope import Scope
@@ -80,10 +81,8 @@ class Judge:
         features: int = 0
         if difference.expected is None:
             features |= BITS.EXPECTED_NONE
-        if difference.facet in FLAGS and (difference.expected is False) == (difference.facet != "is_leaf"):
-            maker = next((s for s in program.steps if difference.slot in s.makes()), None)
-            if isinstance(maker, (Grad, ReadGrad)):
-                features |= BITS.FLAG_OF_GRADIENT
+        if difference.facet in FLAGS:
+            features |= _told_by_flag(program, difference)
         if difference.kind == "spurious error":
             refusals = {"version": BITS.VERSION_REFUSED, "freed": BITS.FREED_REFUSED}
             features |= refusals.get(difference.category, 0)
@@ -105,6 +104,20 @@ class Judge:
         arbiter = _Arbiter(self.oracle, kept, expected, stash=True)
         differences = compare(expected, observed, self._agreement(program))
         return all(d.facet not in (*NUMBERS, "error") or arbiter.acquits(d) for d in differences)
+
+
+def _told_by_flag(program: Program, difference: Difference) -> int:
+    """Whether a flag is that of a gradient that need not have a history, or of a view made where nothing was recorded."""
+    scope = Scope()
+    for step in program.steps:
+        if difference.slot in step.makes():
+            break
+        scope.apply(step)
+    if isinstance(step, (Grad, ReadGrad)) and (difference.expected is False) == (difference.facet != "is_leaf"):
+        return BITS.FLAG_OF_GRADIENT  # type: ignore[no-any-return]
+    if isinstance(step, Apply) and CATALOG[step.op].view and not scope.recording:
+        return BITS.VIEW_UNDER_NO_GRAD  # type: ignore[no-any-return]
+    return 0
 
 
 class _Arbiter:

@@ -23,7 +23,7 @@ from conformance.engine import Engine
 from conformance.errors import Defect
 from conformance.execute import Executor
 from conformance.explain import explain, rows
-from conformance.generate import Vocabulary, generate
+from conformance.generate import generate
 from conformance.judge import Case, Judge
 from conformance.observe import facets_of
 from conformance.program import Apply, Mutate, Program
@@ -32,6 +32,7 @@ from conformance.reduce import EXECUTIONS, reduce, symptom
 from conformance.rules import RULES, Rule
 from conformance.scope import Scope
 from conformance.script import Script
+from conformance.vocabulary import Vocabulary
 
 PHASES = (8, 32, 128)  # programs a phase: small at first, so that every area is met within the first second
 REDUCTIONS_PER_AREA = 60  # most failing programs of an area that are reduced
@@ -109,23 +110,32 @@ class Run:
         self.lacking: dict[str, str] = {}
         self.programs = 0
         self.interrupted = False
+        self.started = 0.0
 
     def stop(self) -> None:
         """End the run after the program under way; what was found is still reported."""
         self.interrupted = True
 
+    def ended(self) -> bool:
+        """Whether the run was stopped or its seconds are spent. Without a budget of seconds no clock decides anything."""
+        return self.interrupted or (self.options.seconds is not None and time.monotonic() - self.started >= self.options.seconds)
+
+    def broken(self) -> bool:
+        """Whether a rule is known to be broken, so that the run's verdict stands."""
+        return any(causes and RULES[r].level == "MUST" and r not in self.safe for r, causes in self.causes.items())
+
     def __iter__(self) -> Iterator[AnyLine]:
-        started, cpu = time.monotonic(), time.process_time()
+        self.started, cpu = time.monotonic(), time.process_time()
         yield self.header()
         try:
             with rare_collections():
                 yield from self.exemplars()
-                yield from self.search(started)
+                yield from self.search()
         except KeyboardInterrupt:
             self.stop()
         results = [self.result(rule) for rule in self.rules]
         yield from results
-        seconds = time.monotonic() - started
+        seconds = time.monotonic() - self.started
         rate = self.programs / max(seconds, 1e-9)
         timing = {"seconds": seconds, "cpu_seconds": time.process_time() - cpu, "programs_per_second": rate}
         verdict, reason = self.verdict(results)
@@ -207,7 +217,7 @@ class Run:
             features = Scope.of(program).features
             yield from self.check([(program, features)], BY_NAME[rule.area])
 
-    def search(self, started: float) -> Iterator[AnyLine]:
+    def search(self) -> Iterator[AnyLine]:
         """Phases of random programs, area by area."""
         limit = self.options.programs
         generated = 0
@@ -217,8 +227,7 @@ class Run:
                 size = PHASES[min(round_, len(PHASES) - 1)]
                 if limit is not None:
                     size = min(size, limit - generated)
-                spent = time.monotonic() - started
-                if size <= 0 or self.interrupted or (self.options.seconds is not None and spent >= self.options.seconds):
+                if size <= 0 or self.ended():
                     return
                 seed = random.Random(f"{self.options.seed}/{area.name}/{round_}").getrandbits(64)
                 chooser = SeededChooser(seed)
@@ -242,7 +251,7 @@ class Run:
 
     def fail(self, program: Program, area: Area) -> Iterator[AnyLine]:
         """Examine a program that differs, reduce it, and report its cause if it is a new one."""
-        if self.reductions[area.name] >= REDUCTIONS_PER_AREA or self.interrupted:
+        if self.interrupted or self.reductions[area.name] >= REDUCTIONS_PER_AREA or (self.ended() and self.broken()):
             return
         try:
             case = self.judge.examine(program)

@@ -6,7 +6,6 @@ The scope follows PyTorch's rules closely enough to steer generation; what a pro
 
 from __future__ import annotations
 
-import math
 from typing import Any, NoReturn
 
 from conformance.catalog import CATALOG, Bounds, Op, Shape, ShapeError, size, union
@@ -31,9 +30,8 @@ from conformance.program import (
     SetRequiresGrad,
     ZeroGrad,
 )
+from conformance.slots import FLOATS, UNKNOWN, Slot, Storage
 
-UNKNOWN = Bounds(-math.inf, math.inf, None)
-FLOATS = ("float32", "float64")
 # Those that nearly every step asks for, as names of the module: reading an attribute of BITS costs more than the arithmetic.
 _EMPTY: int = _F.EMPTY
 _ZERO_DIM: int = _F.ZERO_DIM
@@ -46,50 +44,6 @@ _LEAF_REUSED: int = _F.LEAF_REUSED
 _BACKWARD: int = _F.BACKWARD
 _EXPLICIT_GRADIENT: int = _F.EXPLICIT_GRADIENT
 _KINK_BITS: dict[bool, int] = {False: 0, True: _F.KINK}
-
-
-class Storage:
-    """Memory shared by a tensor and its aliases. `saved_input_at` and the like are versions; -1 is never."""
-
-    version = 0
-    saved_input_at = saved_output_at = read_at = -1
-    detached = False
-    unrecorded = False  # a view was made under no_grad: after a write torch raises when asked for that view's is_leaf
-    leaf: Slot | None = None
-    clone_of: Storage | None = None
-
-    def __init__(self, bounds: Bounds) -> None:
-        self.bounds = bounds
-        self.members: list[Slot] = []
-
-
-class Slot:
-    """One tensor of the program. What is rarely so has its default here, since a slot is made for every tensor generated."""
-
-    is_leaf = contiguous = alive = True
-    # curved: gradients through this tensor depend on a tensor that requires grad; of_leaf: a view of a leaf that does.
-    curved = view = multi = overlaps = detached = of_leaf = retained = False
-    uses = 0
-    above = 0  # the slots on the graph that ends here, as bits, without the slot itself
-    parent: Slot | None = None
-
-    def __init__(self, name: int, shape: Shape, dtype: str, storage: Storage, requires_grad: bool) -> None:
-        self.name, self.shape, self.dtype, self.storage, self.requires_grad = name, shape, dtype, storage, requires_grad
-        self.graph = 1 << name if requires_grad else 0
-        storage.members.append(self)
-
-    @property
-    def base(self) -> Slot:
-        """The tensor that this one is a view of, or itself: detach() makes a base of its own."""
-        slot = self
-        while slot.view and slot.parent is not None:
-            slot = slot.parent
-        return slot
-
-    @property
-    def bounds(self) -> Bounds:
-        """Bounds of the values: those of the whole memory, since aliases write into it."""
-        return self.storage.bounds
 
 
 class Scope:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from conformance.areas import AREA_NAMES, BY_NAME
 from conformance.engine import Engine
 from conformance.errors import UsageError
-from conformance.generate import EVERYTHING, Vocabulary, generate
+from conformance.generate import generate
 from conformance.program import Program
+from conformance.vocabulary import EVERYTHING, Vocabulary
 
 
 @lru_cache(maxsize=512)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class _autograd:  # noqa: N801
+class _autograd:
     @staticmethod
     def _unsafe_set_version_counter(tensors: Any, versions: Any) -> None:
         """Move version counters anywhere."""

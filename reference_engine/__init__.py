@@ -6,6 +6,7 @@ Read in this order: storage, tensor, graph, engine, modes, inplace, hooks, funct
 says what a row is). autograd/, nn/, func, optim, utils/ are thin faces that carry torch's names.
 """
 
+# ruff: noqa: F401, F811, I001 - everything imported here is what the package offers, in the order that it needs
 from __future__ import annotations
 
 import math as _math
@@ -18,17 +19,19 @@ from .tensor import Tensor
 from .modes import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled,
 )  # fmt: skip
-from .ops import pointwise, binary, compare, shape, strided, parts, join, reduce, norms, scan  # noqa: I001
+from .ops import pointwise, binary, compare, shape, strided, parts, join, reduce, norms, scan
 from .ops import index, indexadd, linalg, cast, activation, create, random, operators
-from .ops import aten as _aten, chapters as _chapters  # noqa: F401
+from .ops import aten as _aten, chapters as _chapters
 from .ops.table import FUNCTIONS as _FUNCTIONS
-from . import printing as _printing
+from . import copying as _copying, printing as _printing
 from .install import installed_as_torch
 
 _chapters.load()
 _here = _sys.modules[__name__]
-for _name in ("pointwise", "binary", "compare", "shape", "strided", "parts", "join", "reduce", "norms", "scan", "index", "indexadd", "linalg",
-              "cast", "activation", "create", "random", "operators"):  # fmt: skip
+for _name in (
+    "pointwise", "binary", "compare", "shape", "strided", "parts", "join", "reduce", "norms", "scan", "index", "indexadd",
+    "linalg", "cast", "activation", "create", "random", "operators",
+):  # fmt: skip
     delattr(_here, _name)
 for _name, _fn in _FUNCTIONS.items():
     setattr(_here, _name, _fn)

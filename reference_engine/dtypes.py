@@ -11,10 +11,10 @@ BOOL, INT, FLOAT, COMPLEX = range(4)
 _CATEGORY = {"b": BOOL, "u": INT, "i": INT, "f": FLOAT, "c": COMPLEX}
 
 
-class dtype:  # noqa: N801 - torch's own name
+class dtype:
     """One element type: torch's name for it and the NumPy dtype that carries it."""
 
-    __slots__ = ("name", "np", "category", "long_name", "__weakref__")
+    __slots__ = ("__weakref__", "category", "long_name", "name", "np")
 
     def __init__(self, name: str, carrier: Any, long_name: str) -> None:
         self.name = name
@@ -65,10 +65,10 @@ ALL = (
     float16, float32, float64, complex64, complex128, uint8, int8, int16, int32, int64, uint16, uint32, uint64, bool,
 )  # fmt: skip
 OF_NUMPY: dict[np.dtype, dtype] = {d.np: d for d in ALL}
-NAMES = (
-    "float16 half float32 float float64 double complex64 cfloat complex128 cdouble uint8 int8 int16 short int32 int "
-    "int64 long uint16 uint32 uint64 bool"
-).split()
+NAMES = [
+    "float16", "half", "float32", "float", "float64", "double", "complex64", "cfloat", "complex128", "cdouble", "uint8",
+    "int8", "int16", "short", "int32", "int", "int64", "long", "uint16", "uint32", "uint64", "bool",
+]  # fmt: skip
 
 _py_bool, _py_int, _py_float = True.__class__, (1).__class__, (1.0).__class__
 
@@ -154,7 +154,7 @@ def result_type_of(operands: Iterable[Any]) -> dtype:
     return _combine(ranks[0], _combine(ranks[1], ranks[2])) or _Default.dtype
 
 
-class finfo:  # noqa: N801
+class finfo:
     """Limits of a float dtype."""
 
     def __init__(self, d: Any = None) -> None:
@@ -166,7 +166,7 @@ class finfo:  # noqa: N801
         self.resolution = i.resolution.item()
 
 
-class iinfo:  # noqa: N801
+class iinfo:
     """Limits of an integer dtype."""
 
     def __init__(self, d: Any) -> None:
@@ -199,10 +199,10 @@ class Size(tuple):
         return Size(got) if isinstance(key, slice) else got
 
 
-class device:  # noqa: N801
+class device:
     """Where a tensor lives: always the CPU here."""
 
-    __slots__ = ("type", "index")
+    __slots__ = ("index", "type")
 
     def __init__(self, kind: Any = "cpu", index: Any = None) -> None:
         name, _, number = str(kind).partition(":")

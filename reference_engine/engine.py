@@ -269,13 +269,9 @@ def _check_same(before: Any, after: Any) -> None:
     if before is None:
         return
     if before.dtype is not after.dtype:
-        raise errors.HookError(
-            f"hook '<hook>' has changed the type of value (was {before.dtype} got {after.dtype})"
-        )
+        raise errors.HookError(f"hook '<hook>' has changed the type of value (was {before.dtype} got {after.dtype})")
     if before._array.shape != after._array.shape:
-        raise errors.HookError(
-            f"hook '<hook>' has changed the size of value (was {list(before.shape)} got {list(after.shape)})"
-        )
+        raise errors.HookError(f"hook '<hook>' has changed the size of value (was {list(before.shape)} got {list(after.shape)})")
 
 
 def _tensor_hooks(node: Node, hooks: NodeHooks, cts: list, create: bool) -> None:
@@ -321,8 +317,7 @@ def _post_hooks(hooks: NodeHooks, grads: Sequence, cts: list, create: bool) -> t
             got = got if isinstance(got, (tuple, list)) else (got,)
             if len(got) != len(values):
                 raise errors.HookError(
-                    f"hook '<hook>' has returned an incorrect number of values (got {len(got)}, but expected "
-                    f"{len(values)})"
+                    f"hook '<hook>' has returned an incorrect number of values (got {len(got)}, but expected {len(values)})"
                 )
             for before, after in zip(values, got):
                 if after is not None:

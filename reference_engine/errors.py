@@ -1,27 +1,28 @@
 """What can go wrong, as a tree; each class carries the category that the conformance suite compares.
 
-    AutogradError (RuntimeError)
-     +- VersionMismatch     a saved tensor was changed in place before backward
-     +- GraphFreed          backward through buffers already released
-     +- DetachedInPlace     a saved tensor was cut from its graph by detach_()
-     +- LeafInPlace         an in-place op on a leaf that requires grad
-     |   +- ViewOfLeafInPlace
-     +- ViewInPlace         an in-place op on a view that does not allow it
-     +- NonScalarRoot       an implicit gradient for a root of several elements
-     +- NoGradRoot          a root that is not in any graph
-     +- ShapeMismatch       a gradient of the wrong shape
-     +- UnusedInput         an input that the output does not depend on
-     +- NoGradInput         an input that does not require grad
-     +- NonLeafFlag         requires_grad changed on a non-leaf
-     +- InferenceTensorError
-     +- HookError           a hook broke its contract
-     +- NotDifferentiable   no derivative is known
-     +- OutArgument         out= with something that requires grad
-     +- FunctionError       a custom Function broke its contract
+AutogradError (RuntimeError)
+ +- VersionMismatch     a saved tensor was changed in place before backward
+ +- GraphFreed          backward through buffers already released
+ +- DetachedInPlace     a saved tensor was cut from its graph by detach_()
+ +- LeafInPlace         an in-place op on a leaf that requires grad
+ |   +- ViewOfLeafInPlace
+ +- ViewInPlace         an in-place op on a view that does not allow it
+ +- NonScalarRoot       an implicit gradient for a root of several elements
+ +- NoGradRoot          a root that is not in any graph
+ +- ShapeMismatch       a gradient of the wrong shape
+ +- UnusedInput         an input that the output does not depend on
+ +- NoGradInput         an input that does not require grad
+ +- NonLeafFlag         requires_grad changed on a non-leaf
+ +- InferenceTensorError
+ +- HookError           a hook broke its contract
+ +- NotDifferentiable   no derivative is known
+ +- OutArgument         out= with something that requires grad
+ +- FunctionError       a custom Function broke its contract
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 
@@ -77,7 +78,7 @@ def freed(name: str) -> Exception:
 def mismatch(arrays: Any, cause: Exception) -> Exception:
     """The error of operands that do not broadcast; any other complaint of NumPy's keeps its words."""
     shapes = [a.shape for a in arrays if getattr(a, "shape", None)]
-    for a, b in zip(shapes, shapes[1:]):
+    for a, b in pairwise(shapes):
         for i in range(1, min(len(a), len(b)) + 1):
             if a[-i] != b[-i] and 1 not in (a[-i], b[-i]):
                 return ShapeMismatch(
@@ -99,7 +100,8 @@ def in_transform(method: str) -> Exception:
     """The error of a method that has no meaning inside a function being transformed by torch.func."""
     other = " (or perhaps using torch.autograd.functional.* APIs)" if method == "requires_grad_" else ""
     return AutogradError(
-        f"You are attempting to call Tensor.{method}(){other} inside of a function being transformed by a functorch transform. This is unsupported, please attempt to use the functorch "
+        f"You are attempting to call Tensor.{method}(){other} inside of a function being transformed by a "
+        "functorch transform. This is unsupported, please attempt to use the functorch "
         f"transforms (e.g. grad, vjp, jacrev, jacfwd, hessian) or call {method}() outside of a function being "
         "transformed instead."
     )

@@ -111,8 +111,7 @@ class FunctionNode(Node, FunctionCtx):
             grads.pop()
         if len(grads) != expected:
             raise errors.FunctionError(
-                f"function {self.name()} returned an incorrect number of gradients (expected {expected}, got "
-                f"{len(grads)})"
+                f"function {self.name()} returned an incorrect number of gradients (expected {expected}, got {len(grads)})"
             )
         found = []
         for i, (g, is_tensor) in enumerate(zip(grads, self._is_tensor)):
@@ -132,7 +131,7 @@ class FunctionNode(Node, FunctionCtx):
     def _fit(self, g: Tensor, target: Node, nr: int, i: int) -> Tensor:
         from .ops.table import fit_tensor
 
-        shape, dtype = target.meta(nr)
+        shape = target.meta(nr)[0]
         have = g._array.shape
         if have != shape:
             lead = len(have) - len(shape)
@@ -183,7 +182,9 @@ class Function(metaclass=FunctionMeta):
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
         """The tangents of the outputs from those of the inputs."""
-        raise NotImplementedError("You must implement the jvp function for custom autograd.Function to use it with forward mode AD.")  # noqa: E501
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+        )
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
@@ -263,9 +264,7 @@ def _attach(ctx: FunctionNode, out: Tensor, nr: int, tensors: list, recorded: bo
     """Give an output its place behind the node; inputs returned as they are come back as new objects."""
     is_input = any(out is t for t in tensors)
     dirty = any(out is t for t in ctx._dirty)
-    differentiable = (
-        recorded and not any(out is t for t in ctx._non_differentiable) and out._array.dtype.kind in "fc"
-    )
+    differentiable = recorded and not any(out is t for t in ctx._non_differentiable) and out._array.dtype.kind in "fc"
     if not differentiable:
         if is_input and not dirty:
             return out.detach() if out.requires_grad else _same_memory(out)
@@ -296,9 +295,7 @@ def _attach_dirty(ctx: FunctionNode, out: Tensor, nr: int, is_input: bool, count
                 "https://discuss.pytorch.org/ if you need help to do this change."
             )
         if out.requires_grad and out._view.base.is_leaf:
-            raise errors.ViewOfLeafInPlace(
-                "a view of a leaf Variable that requires grad is being used in an in-place operation."
-            )
+            raise errors.ViewOfLeafInPlace("a view of a leaf Variable that requires grad is being used in an in-place operation.")
         ctx.shape, ctx.dtype = out._array.shape, out._array.dtype
         rebase(out, ctx)
         return out
@@ -333,10 +330,9 @@ def _save(ctx: FunctionNode, raw: list, outs: list) -> None:
     saved, versions = [], []
     for i, t in enumerate(ctx._to_save):
         if t is not None and not isinstance(t, Tensor):
-            raise TypeError(
-                f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}"
-            )
-        nr = next((k for k, (r, o) in enumerate(zip(raw, outs)) if t is not None and (t is r or t is o) and _is_own(ctx, o)), None)
+            raise TypeError(f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}")
+        pairs = enumerate(zip(raw, outs)) if t is not None else ()
+        nr = next((k for k, (r, o) in pairs if (t is r or t is o) and _is_own(ctx, o)), None)
         entry: Any = t
         if nr is not None:
             entry = SavedResult(outs[nr]._array, outs[nr]._storage, nr)
@@ -347,7 +343,7 @@ def _save(ctx: FunctionNode, raw: list, outs: list) -> None:
 
 
 def _is_own(ctx: FunctionNode, out: Any) -> bool:
-    return isinstance(out, Tensor) and (out._edge is not None and out._edge[0] is ctx or not out._rg)
+    return isinstance(out, Tensor) and ((out._edge is not None and out._edge[0] is ctx) or not out._rg)
 
 
 def once_differentiable(fn: Callable) -> Callable:

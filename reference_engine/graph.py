@@ -33,7 +33,7 @@ _next_leaf_order = count(-(1 << 62)).__next__
 class NodeHooks:
     """The hooks of one node; most nodes have none, so this is made on demand."""
 
-    __slots__ = ("tensor", "retains", "pre", "post")
+    __slots__ = ("post", "pre", "retains", "tensor")
 
     def __init__(self) -> None:
         self.tensor: dict[int, OrderedDict] = {}  # by output number: hooks of the tensor that is this output
@@ -50,8 +50,18 @@ class Node:
     """
 
     __slots__ = (
-        "edges", "saved", "versions", "values", "order", "shape", "dtype", "more", "hooks", "_metadata", "_trace",
         "__weakref__",
+        "_metadata",
+        "_trace",
+        "dtype",
+        "edges",
+        "hooks",
+        "more",
+        "order",
+        "saved",
+        "shape",
+        "values",
+        "versions",
     )  # fmt: skip
     saved_names: tuple[str, ...] = ()
     value_names: tuple[str, ...] = ()

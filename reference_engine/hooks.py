@@ -19,7 +19,7 @@ HookDict = OrderedDict
 class RemovableHandle:
     """Takes a hook out of its dictionary; also usable as a context manager."""
 
-    __slots__ = ("_hooks", "id", "__weakref__")
+    __slots__ = ("__weakref__", "_hooks", "id")
 
     def __init__(self, hooks: OrderedDict) -> None:
         self._hooks = weakref.ref(hooks)
@@ -45,7 +45,7 @@ class RemovableHandle:
         self.remove()
 
 
-class saved_tensors_hooks:  # noqa: N801
+class saved_tensors_hooks:
     """Within the context, saved tensors are stored as pack(t) and come back as unpack(packed); innermost pair only."""
 
     def __init__(self, pack_hook: Callable, unpack_hook: Callable) -> None:
@@ -62,14 +62,14 @@ class saved_tensors_hooks:  # noqa: N801
         alert.leave()
 
 
-class save_on_cpu(saved_tensors_hooks):  # noqa: N801
+class save_on_cpu(saved_tensors_hooks):
     """Keep saved tensors on the CPU: here they are there already, but the version check goes off, as in torch."""
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
         super().__init__(lambda t: ("cpu", t), lambda packed: packed[1])
 
 
-class disable_saved_tensors_hooks:  # noqa: N801
+class disable_saved_tensors_hooks:
     """Within the context, entering saved_tensors_hooks is an error with the given message."""
 
     def __init__(self, message: str) -> None:

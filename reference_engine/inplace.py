@@ -24,9 +24,7 @@ def check(t: Tensor) -> None:
     if t._view is not None:
         views.refuse(t)
         if t._view.base._edge is None and t.requires_grad:
-            raise errors.ViewOfLeafInPlace(
-                "a view of a leaf Variable that requires grad is being used in an in-place operation."
-            )
+            raise errors.ViewOfLeafInPlace("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     if t._edge is None and t.requires_grad:
         raise errors.LeafInPlace("a leaf Variable that requires grad is being used in an in-place operation.")
 
@@ -45,9 +43,7 @@ _RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
 
 def _check_result(name: str, target: ndarray, result: Any, casts: bool) -> None:
     if result.shape != target.shape:
-        raise RuntimeError(
-            f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(result.shape)}"
-        )
+        raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(result.shape)}")
     if not casts and _RANK[result.dtype.kind] > _RANK[target.dtype.kind]:
         from .dtypes import OF_NUMPY
 
@@ -120,7 +116,7 @@ def write(row: Any, name: str, t: Tensor, others: Sequence, params: Sequence) ->
 
 def _fill_results(row: Any, node: Node, t: Tensor) -> None:
     """Save the result after the write, at its new version."""
-    for k, (_, i, nr, _) in enumerate(row.plan):
+    for k, (_, i, _, _) in enumerate(row.plan):
         if i is None:
             saved = SavedResult(t._array, t._storage, 0)
             saved.tangents = None if t._meta is None or t._meta.tangents is None else dict(t._meta.tangents)

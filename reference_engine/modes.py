@@ -39,7 +39,7 @@ class _Alert:
     at the first detach_() of a non-leaf: from then on unpacking checks for it.
     """
 
-    __slots__ = ("on", "detached", "lock")
+    __slots__ = ("detached", "lock", "on")
 
     def __init__(self) -> None:
         self.on = 0
@@ -125,7 +125,7 @@ class _BareDecorator(ContextDecorator):
         return self(fn)
 
 
-class no_grad(_BareDecorator):  # noqa: N801
+class no_grad(_BareDecorator):
     """Ops inside are not recorded."""
 
     _mode = False
@@ -141,7 +141,7 @@ class no_grad(_BareDecorator):  # noqa: N801
         state.grad = self._previous
 
 
-class enable_grad(no_grad):  # noqa: N801
+class enable_grad(no_grad):
     """Ops inside are recorded, also within no_grad."""
 
     _mode = True
@@ -152,7 +152,7 @@ class enable_grad(no_grad):  # noqa: N801
             state.grad = True
 
 
-class set_grad_enabled(ContextDecorator):  # noqa: N801
+class set_grad_enabled(ContextDecorator):
     """Set grad mode at construction; as a context manager, restore it at exit."""
 
     def __init__(self, mode: bool) -> None:
@@ -176,7 +176,7 @@ class set_grad_enabled(ContextDecorator):  # noqa: N801
         return new
 
 
-class inference_mode(ContextDecorator):  # noqa: N801
+class inference_mode(ContextDecorator):
     """Like no_grad, and results have no version counter and may never enter a graph."""
 
     def __new__(cls, mode: Any = True) -> Any:
@@ -203,7 +203,7 @@ class inference_mode(ContextDecorator):  # noqa: N801
         alert.leave()
 
 
-class set_multithreading_enabled(ContextDecorator):  # noqa: N801
+class set_multithreading_enabled(ContextDecorator):
     """Accepted for torch's sake: backward always runs in the calling thread here."""
 
     def __init__(self, mode: bool) -> None:

@@ -50,7 +50,7 @@ class SavedCopy(SavedResult):
 class Packed:
     """A saved tensor that went through saved-tensor hooks."""
 
-    __slots__ = ("value", "unpack_hook", "edge", "nr", "shape", "dtype")
+    __slots__ = ("dtype", "edge", "nr", "shape", "unpack_hook", "value")
 
     def __init__(self, entry: Any, pack: Callable, unpack: Callable) -> None:
         plain = _t.alias(entry._array, entry._storage)
@@ -78,9 +78,7 @@ class Packed:
         with no_grad():
             got = self.unpack_hook(self.value)
         if not isinstance(got, _t.Tensor):
-            raise TypeError(
-                f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(got)}"
-            )
+            raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(got)}")
         edge = (node, self.nr) if self.nr >= 0 else self.edge
         if edge is None:
             return got

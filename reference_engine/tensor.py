@@ -12,7 +12,6 @@ Methods that are ops are put on the class by the op tables (ops/); here is what 
 
 from __future__ import annotations
 
-import copy
 import warnings
 import weakref
 from typing import Any
@@ -32,7 +31,7 @@ ndarray = np.ndarray
 class Meta:
     """The rarely needed part of a tensor."""
 
-    __slots__ = ("grad", "sink", "hooks", "post_hooks", "retains", "grad_dtype", "tangents")
+    __slots__ = ("grad", "grad_dtype", "hooks", "post_hooks", "retains", "sink", "tangents")
 
     def __init__(self) -> None:
         self.grad: Any = None
@@ -47,7 +46,7 @@ class Meta:
 class Tensor:
     """An n-dimensional array that can be differentiated."""
 
-    __slots__ = ("_array", "_storage", "_rg", "_edge", "_view", "_meta", "__weakref__", "__dict__")
+    __slots__ = ("__dict__", "__weakref__", "_array", "_edge", "_meta", "_rg", "_storage", "_view")
     __array_priority__ = 1000
     layout = "torch.strided"
     is_sparse = is_cuda = is_quantized = is_meta = is_mkldnn = is_nested = is_xla = False
@@ -183,9 +182,7 @@ class Tensor:
             self._meta = Meta()
         self._meta.grad_dtype = value
 
-    def backward(
-        self, gradient: Any = None, retain_graph: Any = None, create_graph: bool = False, inputs: Any = None
-    ) -> None:
+    def backward(self, gradient: Any = None, retain_graph: Any = None, create_graph: bool = False, inputs: Any = None) -> None:
         """Accumulate into the leaves the gradients of this tensor."""
         autograd.backward((self,), None if gradient is None else (gradient,), retain_graph, create_graph, inputs=inputs)
 
@@ -259,7 +256,7 @@ class Tensor:
         if state.transforms:
             raise errors.in_transform("retain_grad")
         # As in torch, a view whose base came to require grad counts as a leaf until its grad_fn is looked at.
-        if self._edge is None or self._meta is not None and self._meta.retains:
+        if self._edge is None or (self._meta is not None and self._meta.retains):
             return
         edge = self._current_edge()
         if self._meta is None:
@@ -360,36 +357,6 @@ class Tensor:
     def is_complex(self) -> bool:
         """Whether the dtype is complex."""
         return self._array.dtype.kind == "c"
-
-    # ---- copies ---------------------------------------------------------------------------------------------------
-
-    def __deepcopy__(self, memo: dict) -> Tensor:
-        if self._current_edge() is not None:
-            raise errors.AutogradError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
-                "moment.  If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_"
-                "norm usage, see https://github.com/pytorch/pytorch/pull/103001"
-            )
-        if id(self) in memo:
-            return memo[id(self)]
-        twin = alias(self._array.copy(order="K"), Storage(0), type(self))
-        memo[id(self)] = twin
-        twin._rg = self._rg
-        if self._meta is not None and self._meta.grad is not None:
-            twin.grad = copy.deepcopy(self._meta.grad, memo)
-        twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
-        return twin
-
-    def __reduce_ex__(self, protocol: Any) -> tuple:
-        if self._current_edge() is not None:
-            raise errors.AutogradError("cannot pickle a tensor that is not a leaf")
-        return _rebuild, (type(self), self._array, self._rg)
-
-
-def _rebuild(cls: type, array: ndarray, requires_grad: bool) -> Tensor:
-    t = alias(array, Storage(0), cls)
-    t._rg = requires_grad
-    return t
 
 
 def _rare_storage() -> Storage:

@@ -22,7 +22,7 @@ DEFAULT, MULTI_OUTPUT, NO_GRAD, INFERENCE, IN_FUNCTION = range(5)
 class ViewInfo:
     """What makes a tensor a view. `replay`: how to view the base anew, where a geometry cannot say it (else None)."""
 
-    __slots__ = ("base", "version", "creation", "replay", "place")  # place: see start()
+    __slots__ = ("base", "creation", "place", "replay", "version")  # place: see start()
 
     def __init__(self, base: Any, version: int | None, creation: int = DEFAULT, replay: Any = None) -> None:
         self.base, self.version, self.creation, self.replay = base, version, creation, replay

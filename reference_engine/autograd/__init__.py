@@ -160,7 +160,9 @@ def grad(
     A tuple, or a dict for a dict of inputs. Raises UnusedInput unless allow_unused or materialize_grads.
     """
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")  # noqa: E501
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     allow_unused = materialize_grads if allow_unused is None else allow_unused
     keys = None
     if inputs.__class__ is not list and isinstance(inputs, Mapping):
@@ -204,6 +206,7 @@ from .variable import Variable  # noqa: E402
 
 __all__ = [
     "Function", "Variable", "_unsafe_preserve_version_counter", "backward", "detect_anomaly", "enable_grad", "forward_ad",
-    "function", "functional", "grad", "grad_mode", "gradcheck", "gradgradcheck", "graph", "inference_mode", "no_grad", "set_detect_anomaly", "set_grad_enabled",
+    "function", "functional", "grad", "grad_mode", "gradcheck", "gradgradcheck", "graph",
+    "inference_mode", "no_grad", "set_detect_anomaly", "set_grad_enabled",
     "set_multithreading_enabled",
 ]  # fmt: skip

@@ -151,6 +151,8 @@ op("atan2", np.arctan2, "self other", promote="float", inplace=True,
 op("hypot", np.hypot, "self other", promote="arith", inplace=True,
    self=lambda F, ct, self, result: F.mul(ct, F.div(self, result)),
    other=lambda F, ct, other, result: F.mul(ct, F.div(other, result)))  # fmt: skip
+
+
 def _logaddexp(a: Any, b: Any) -> Any:
     if np.iscomplexobj(a) or np.iscomplexobj(b):
         swap = np.real(a) < np.real(b)
@@ -191,7 +193,6 @@ op("addcdiv", lambda a, b, c, value: a + value * b / c, "self tensor1 tensor2", 
    self=lambda F, ct: ct, tensor1=lambda F, ct, tensor2, value: F.mul(ct, F.conj(F.rdiv(tensor2, value))),
    tensor2=lambda F, ct, tensor1, tensor2, value: F.mul(
        F.neg(ct), F.conj(F.mul(F.div(tensor1, F.mul(tensor2, tensor2)), value))))  # fmt: skip
-
 
 
 def _quotient(ct: Tensor, other: Any) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, errors
-from ..inplace import bump, check, check_memory, rebase, write
+from ..inplace import bump, check, check_memory, rebase
 from ..modes import alert, state
 from ..storage import flat
 from ..tensor import Tensor, wrap
@@ -46,10 +46,9 @@ face("resolve_neg")(lambda self: self)
 
 
 def _to_copy(x: Any, dtype: Any) -> Any:
-    if x.dtype.kind == "c" and dtype.np.kind != "c":
-        if dtype.np.kind != "b":
-            warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=4)
-            x = x.real
+    if x.dtype.kind == "c" and dtype.np.kind not in "cb":
+        warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=4)
+        x = x.real
     return x.astype(dtype.np)
 
 
@@ -116,6 +115,7 @@ op("contiguous_copy", lambda x: x.copy(order="C"), face=False, node="CloneBackwa
 
 # ---- overwriting ------------------------------------------------------------------------------------------------------
 
+
 def _overwritten(x: Any, value: Any) -> Any:
     """A fresh array like x, filled with a value or with the elements of an array."""
     out = np.empty(x.shape, x.dtype)
@@ -141,9 +141,7 @@ def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     if not isinstance(src, Tensor):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
     if src._array.ndim > self._array.ndim:
-        raise errors.ShapeMismatch(
-            f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(src.shape)}"
-        )
+        raise errors.ShapeMismatch(f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(src.shape)}")
     return COPY(self, src)
 
 

@@ -12,7 +12,6 @@ from .faces import face, function, method
 from .table import ROWS, op
 
 
-
 def _writer(name: str) -> Any:
     """The comparison in place; with a tensor torch's node has another number than with a number."""
 

@@ -28,9 +28,10 @@ def compile_row(row: Any) -> None:
     """Give the row its fast `call` and its node class `backward` and `differentiate`."""
     scope: dict[str, Any] = {
         "alert": alert, "state": state, "Storage": Storage, "Tensor": Tensor, "ndarray": ndarray, "new": new,
-        "ViewInfo": ViewInfo, "NO_GRAD": NO_GRAD, "view_rg": view_rg, "NUMBERS": NUMBERS, "NO_EDGE": NO_EDGE, "SavedResult": SavedResult,
-        "edge_of": edge_of, "next_order": next_order, "checked": checked, "unpack_array": unpack_array,
-        "unpack_tensor": unpack_tensor, "freed": errors.freed, "mismatch": errors.mismatch, "A": table.arrays, "T": table.tensors,
+        "ViewInfo": ViewInfo, "NO_GRAD": NO_GRAD, "view_rg": view_rg, "NUMBERS": NUMBERS, "NO_EDGE": NO_EDGE,
+        "SavedResult": SavedResult, "edge_of": edge_of, "next_order": next_order, "checked": checked,
+        "unpack_array": unpack_array, "unpack_tensor": unpack_tensor, "freed": errors.freed, "mismatch": errors.mismatch,
+        "A": table.arrays, "T": table.tensors,
         "fit_array": table.fit, "fit_tensor": table.fit_tensor, "Node": row.node, "kernel": row.kernel,
         "general": row.general, "asarray": np.asarray, "row": row, "odd": odd,
     }  # fmt: skip
@@ -39,7 +40,7 @@ def compile_row(row: Any) -> None:
     plain = not row.variadic and row.outputs == 1
     if plain:
         source += "\n" + _forward(row)
-    exec(compile(source, f"<op {row.name}>", "exec"), scope)  # noqa: S102 - our own text, made from the table
+    exec(compile(source, f"<op {row.name}>", "exec"), scope)
     row.source, row.scope = source, scope
     if row.formulas:
         row.node.backward, row.node.differentiate = scope["backward"], scope["differentiate"]
@@ -54,7 +55,7 @@ def compile_in_place(row: Any, name: str) -> Any:
 
     scope = {**row.scope, "write": write, "check": check, "rebase": rebase, "name": name, "SavedCopy": SavedCopy}
     source = _in_place(row)
-    exec(compile(source, f"<op {name}>", "exec"), scope)  # noqa: S102 - our own text, made from the table
+    exec(compile(source, f"<op {name}>", "exec"), scope)
     row.source += "\n" + source
     scope["in_place"].__name__ = scope["in_place"].__qualname__ = name
     return scope["in_place"]
@@ -178,7 +179,7 @@ def _record(row: Any, call: str, saved: set) -> list[str]:
     edges = _edges(row, body)
     body += ["node = new(Node)", f"node.edges = ({', '.join(edges)},)"]
     entries, versions = [], []
-    for name, i, nr, guard in row.plan:
+    for name, i, _, guard in row.plan:
         if i is None:
             body += ["q = new(SavedResult)", "q._array = r", "q._storage = o._storage", "q.nr = 0"]
             entries.append("q")
@@ -261,7 +262,7 @@ def _record_in_place(row: Any, slow: str) -> list[str]:
         body.append(f"if not n0: {slow}")
     edges = _edges(row, body)
     entries, versions, late = [], [], []
-    for name, i, nr, guard in row.plan:
+    for name, i, _, guard in row.plan:
         if i == 0:
             body += ["old = new(SavedCopy)", "old._array = a0.copy(order='K')", "old._storage = new(Storage)",
                      "old._storage.version = 0", f"old.nr = {t}._edge if n0 else None"]  # fmt: skip
@@ -294,7 +295,6 @@ def _value(row: Any, name: str) -> str:
 
 def _backward(row: Any, arrays: bool) -> str:
     """The source of `backward` (arrays) or `differentiate` (Tensors)."""
-    unpack = "unpack_array" if arrays else "unpack_tensor"
     text = [f"def {'backward' if arrays else 'differentiate'}(node, ct):"]
     if row.outputs != 1:
         text += ["    cts = ct", "    ct = cts[0]"]
@@ -327,7 +327,7 @@ def _backward(row: Any, arrays: bool) -> str:
         results.append(f"g{i}")
         call = f"vjp_{x}({', '.join([F, *(names[a] for a in row.arguments[x])])})"
         text += [f"    n, nr = node.edges[{i}]", f"    if n is None: g{i} = None", "    else:", f"        g{i} = {call}"]
-        if len(row.inputs) > 1 and not row.variadic or row.promote or row.casts:
+        if (len(row.inputs) > 1 and not row.variadic) or row.promote or row.casts:
             g = f"g{i}" if arrays else f"g{i}._array"
             text.append(f"        if g{i} is not None and (nr or {g}.shape != n.shape or {g}.dtype is not n.dtype): "
                         f"g{i} = {fit}(g{i}, n, nr)")  # fmt: skip

@@ -71,9 +71,7 @@ def _has_float64(data: Any) -> bool:
 
 
 @function()
-def tensor(
-    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
-) -> Tensor:
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """A leaf that holds a copy of the data."""
     if data.__class__ is not list and isinstance(data, Tensor):
         warnings.warn(
@@ -133,8 +131,9 @@ def scalar_tensor(value: Any, *, dtype: Any = None, **_: Any) -> Tensor:
 
 def _filled(name: str, make: Any) -> None:
     def call(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, size_: Any = None,
-             out: Any = None, layout: Any = None, pin_memory: Any = False, memory_format: Any = None, **kw: Any) -> Tensor:  # fmt: skip
-        shape = sizes(kw["size"] if "size" in kw else size)
+             out: Any = None, layout: Any = None, pin_memory: Any = False, memory_format: Any = None,
+             **kw: Any) -> Tensor:  # fmt: skip
+        shape = sizes(kw.get("size", size))
         return _on(device, _finish(make(shape, _np(dtype)), requires_grad))
 
     def like(x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None,
@@ -146,7 +145,7 @@ def _filled(name: str, make: Any) -> None:
 
     def fresh(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **kw: Any) -> Tensor:
         kind = self._array.dtype if dtype is None else dtypes.as_dtype(dtype).np
-        return _finish(make(sizes(kw["size"] if "size" in kw else size), kind), requires_grad)
+        return _finish(make(sizes(kw.get("size", size)), kind), requires_grad)
 
     call.__name__, like.__name__, fresh.__name__ = name, name + "_like", "new_" + name
     function(name)(call)

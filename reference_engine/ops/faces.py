@@ -56,7 +56,7 @@ def in_place(row: Row, name: str) -> Callable:
 
     arity = len(row.inputs) - 1
     names = (*row.inputs[1:], *row.params)
-    defaults = {k: eval(v) for k, v in row.defaults.items()}  # noqa: S307 - literals of our own table
+    defaults = {k: eval(v) for k, v in row.defaults.items()}
 
     def inplace(self: Any, *args: Any, **kwargs: Any) -> Any:
         if len(args) != len(names):

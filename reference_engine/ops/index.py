@@ -20,7 +20,7 @@ def _key(indices: list) -> tuple:
 
 
 def _index(x: Any, indices: list) -> Any:
-    for d, i in enumerate(indices):
+    for i in indices:
         if i is not None and i.dtype.kind not in "biu":
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
     try:
@@ -190,7 +190,7 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
     """self[key] = value, in place; the value may be broadcast."""
     if isinstance(key, (list, range)):
         key = (list(key),)
-    if key.__class__ is int or key.__class__ is slice and (key.start is not None or key.stop is not None):
+    if key.__class__ is int or (key.__class__ is slice and (key.start is not None or key.stop is not None)):
         out, indices = getitem(self, key), None
     else:
         out, indices = basic(self, key)

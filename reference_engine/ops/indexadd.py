@@ -37,7 +37,8 @@ def _pick(F: Any, ct: Any, index: Any, dim: int, shape: tuple) -> Any:
 
 op("index_add_row", _index_add, "self !index !source", "dim alpha", face=False, node="IndexAddBackward0", inplace=True,
    self=lambda F, ct: ct,
-   source=lambda F, ct, index, source, dim, alpha, source_shape: _scaled(F, _pick(F, ct, index, dim, source_shape), alpha))  # fmt: skip
+   source=lambda F, ct, index, source, dim, alpha, source_shape: _scaled(
+       F, _pick(F, ct, index, dim, source_shape), alpha))  # fmt: skip
 op("index_copy_row", _index_copy, "self !index !source", "dim", face=False, node="IndexCopyBackward0", inplace=True,
    self=lambda F, ct, index, dim: F.index_fill_row(ct, index, dim, 0.0),
    source=lambda F, ct, index, source, dim, source_shape: _pick(F, ct, index, dim, source_shape))  # fmt: skip
@@ -155,7 +156,8 @@ _select, _slice, _diagonal = (_replaced(ROWS[n].kernel) for n in ("select", "sli
 op("select_zero", lambda x, dim, index: _select(x, 0, dim, index), params="dim index", face=False,
    self=lambda F, ct, dim, index: F.select_zero(ct, dim, index))  # fmt: skip
 op("select_scatter", _select, "self !src", "dim index",
-   self=lambda F, ct, dim, index: F.select_zero(ct, dim, index), src=lambda F, ct, dim, index: F.select(ct, dim, index))  # fmt: skip
+   self=lambda F, ct, dim, index: F.select_zero(ct, dim, index),
+   src=lambda F, ct, dim, index: F.select(ct, dim, index))  # fmt: skip
 op("slice_zero", lambda x, dim, start, end, step: _slice(x, 0, dim, start, end, step), params="dim start end step",
    face=False, self=lambda F, ct, dim, start, end, step: F.slice_zero(ct, dim, start, end, step))  # fmt: skip
 op("slice_scatter", _slice, "self !src", "dim=0 start=None end=None step=1",

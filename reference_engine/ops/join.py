@@ -91,7 +91,7 @@ def vstack(tensors: Any) -> Tensor:
     return cat([FUNCTION("atleast_2d")(t) for t in tensors], 0)
 
 
-def FUNCTION(name: str) -> Any:  # noqa: N802
+def FUNCTION(name: str) -> Any:
     from .table import FUNCTIONS
 
     return FUNCTIONS[name]
@@ -111,7 +111,8 @@ def _repeat_vjp(F: Any, ct: Any, self_shape: tuple, repeats: tuple) -> Any:
 op("repeat", lambda x, repeats: np.tile(x, repeats).copy(), params="repeats", face=False, jvp="linear", self=_repeat_vjp)
 op("flip", lambda x, dims: np.flip(x, dims).copy(), params="dims", face=False, jvp="linear",
    self=lambda F, ct, dims: F.flip(ct, dims))  # fmt: skip
-op("roll", lambda x, shifts, dims: np.roll(x, shifts, dims or None) if dims else np.roll(x, shifts[0]), params="shifts dims", face=False, jvp="linear",
+op("roll", lambda x, shifts, dims: np.roll(x, shifts, dims or None) if dims else np.roll(x, shifts[0]),
+   params="shifts dims", face=False, jvp="linear",
    self=lambda F, ct, shifts, dims: F.roll(ct, tuple(-s for s in shifts), dims))  # fmt: skip
 op("tril", lambda x, diagonal: np.tril(x, diagonal), params="diagonal=0", inplace=True, jvp="linear",
    self=lambda F, ct, diagonal: F.tril(ct, diagonal))  # fmt: skip
@@ -148,9 +149,7 @@ def repeat(self: Tensor, *repeats: Any) -> Tensor:
     """Copies side by side along each dimension."""
     reps = sizes(repeats)
     if len(reps) < self._array.ndim:
-        raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
-        )
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
     return ROWS["repeat"].call(self, reps)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import errors
 from ..tensor import Tensor
 from .faces import face
 from .table import ROWS, op
@@ -141,7 +142,10 @@ def _batched(self: Tensor, other: Tensor) -> Tensor:
     a, b = self._array.shape, other._array.shape
     rows, inner = a[-2:] if m > 1 else (1, *a)
     inner2, columns = b[-2:] if n > 1 else (*b, 1)
-    batch = np.broadcast_shapes(a[:-2], b[:-2])
+    try:
+        batch = np.broadcast_shapes(a[:-2], b[:-2])
+    except ValueError as error:
+        raise errors.ShapeMismatch(f"the batches of {list(a)} and {list(b)} do not broadcast: {error}") from None
     k = math.prod(batch)
     left = self.expand(*batch, rows, inner).reshape(k, rows, inner)
     right = (other.unsqueeze(1) if n == 1 else other).expand(*batch, inner2, columns).reshape(k, inner2, columns)

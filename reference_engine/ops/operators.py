@@ -26,15 +26,15 @@ for _name, _fn in (("add", ADD), ("sub", SUB), ("mul", MUL), ("truediv", DIV), (
 for _name in ("and", "or", "xor"):
     setattr(Tensor, f"__{_name}__", ROWS[f"bitwise_{_name}"].call)
     setattr(Tensor, f"__r{_name}__", ROWS[f"bitwise_{_name}"].call)
-setattr(Tensor, "__mod__", lambda a, b: a.remainder(b))
-setattr(Tensor, "__rmod__", lambda a, b: Tensor._from_number(b).remainder(a))
-setattr(Tensor, "__floordiv__", lambda a, b: a.floor_divide(b))
-setattr(Tensor, "__rfloordiv__", lambda a, b: Tensor._from_number(b).floor_divide(a))
-setattr(Tensor, "__matmul__", lambda a, b: a.matmul(b))
-setattr(Tensor, "__rmatmul__", lambda a, b: b.matmul(a))
-setattr(Tensor, "__pow__", lambda a, b: POW(a, b) if isinstance(b, Tensor) else POW_SCALAR(a, b))
-setattr(Tensor, "__rpow__", lambda a, b: RPOW(a, b))
-setattr(Tensor, "__rtruediv__", lambda a, b: MUL(ROWS["reciprocal"].call(a), b))
+Tensor.__mod__ = lambda a, b: a.remainder(b)
+Tensor.__rmod__ = lambda a, b: Tensor._from_number(b).remainder(a)
+Tensor.__floordiv__ = lambda a, b: a.floor_divide(b)
+Tensor.__rfloordiv__ = lambda a, b: Tensor._from_number(b).floor_divide(a)
+Tensor.__matmul__ = lambda a, b: a.matmul(b)
+Tensor.__rmatmul__ = lambda a, b: b.matmul(a)
+Tensor.__pow__ = lambda a, b: POW(a, b) if isinstance(b, Tensor) else POW_SCALAR(a, b)
+Tensor.__rpow__ = lambda a, b: RPOW(a, b)
+Tensor.__rtruediv__ = lambda a, b: MUL(ROWS["reciprocal"].call(a), b)
 
 for _op, _row in (("lt", "lt"), ("le", "le"), ("gt", "gt"), ("ge", "ge")):
     setattr(Tensor, f"__{_op}__", ROWS[_row].call)
@@ -83,7 +83,8 @@ def _number(kind: Any) -> Any:
         value = item(self)
         if isinstance(value, complex) and kind is not complex:
             if value.imag:
-                raise RuntimeError(f"value cannot be converted to type {'double' if kind is float else 'int64_t'} without overflow")
+                name = "double" if kind is float else "int64_t"
+                raise RuntimeError(f"value cannot be converted to type {name} without overflow")
             value = value.real
         return kind(value)
 
@@ -93,7 +94,9 @@ def _number(kind: Any) -> Any:
 def _bool(self: Tensor) -> bool:
     n = self._array.size
     if n != 1:
-        raise RuntimeError(f"Boolean value of Tensor with {'more than one' if n else 'no'} value{'s' if not n else ''} is ambiguous")  # noqa: E501
+        raise RuntimeError(
+            f"Boolean value of Tensor with {'more than one' if n else 'no'} value{'s' if not n else ''} is ambiguous"
+        )
     return bool(self._array.item())
 
 
@@ -106,9 +109,7 @@ def _index(self: Tensor) -> int:
 def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     """The array itself, sharing memory."""
     if self.requires_grad and not force:
-        raise errors.AutogradError(
-            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
-        )
+        raise errors.AutogradError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
     return self._array
 
 

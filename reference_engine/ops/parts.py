@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -200,7 +201,7 @@ def tensor_split(self: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple:
             cuts.append(cuts[-1] + n // k + (i < n % k))
     else:
         cuts = [0, *(min(n, c) for c in k), n]
-    return tuple(ROWS["slice"].call(self, dim, a, b, 1) for a, b in zip(cuts, cuts[1:]))
+    return tuple(ROWS["slice"].call(self, dim, a, b, 1) for a, b in pairwise(cuts))
 
 
 @face()

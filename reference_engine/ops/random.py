@@ -147,7 +147,7 @@ _in_place("geometric", "GeometricBackward0", lambda g, s, p: g.geometric(p, s), 
 _in_place("cauchy", "CauchyBackward0", lambda g, s, m, w: m + w * g.standard_cauchy(s), (0.0, 1.0))
 _in_place("log_normal", "LogNormalBackward0", lambda g, s, m, d: g.lognormal(m, d, s), (1.0, 2.0))
 _in_place("bernoulli", "BernoulliBackward2", lambda g, s, p: g.random(s) < p, (0.5,))
-_in_place("random", "RandomBackward2", lambda g, s, low, high: g.integers(low, high if high is not None else 1 << 24, s), (0, None))
+_in_place("random", "RandomBackward2", lambda g, s, low, high: g.integers(low, 1 << 24 if high is None else high, s), (0, None))
 
 
 @face()

@@ -298,9 +298,7 @@ def _var_vjp(F: Any, ct: Any, self: Any, self_shape: tuple, dim: Any, correction
     return F.mul(ct, F.sub(self, F.mean_dims(self, dims_of(dim, len(self_shape)), True)))
 
 
-def _std_vjp(
-    F: Any, ct: Any, self: Any, result: Any, self_shape: tuple, dim: Any, correction: float, keepdim: bool
-) -> Any:
+def _std_vjp(F: Any, ct: Any, self: Any, result: Any, self_shape: tuple, dim: Any, correction: float, keepdim: bool) -> Any:
     ct = F.masked_fill(F.div(ct, F.mul(result, 2)), F.eq(result, 0), 0.0)
     return _var_vjp(F, ct, self, self_shape, dim, correction, keepdim)
 

@@ -15,10 +15,11 @@ from conformance.chooser import SeededChooser, pick
 from conformance.engine import Category, Engine
 from conformance.errors import UsageError
 from conformance.features import Feature
-from conformance.generate import EVERYTHING, EXACT_LIMIT, LIMIT, MOST_ELEMENTS, MOVE_NAMES, SHAPES, Vocabulary, generate
+from conformance.generate import EXACT_LIMIT, LIMIT, MOST_ELEMENTS, SHAPES, generate
 from conformance.program import Apply, Leaf, Mutate, Program, check_structure, from_json, to_json
 from conformance.scope import Scope
 from conformance.strategy import programs
+from conformance.vocabulary import EVERYTHING, MOVE_NAMES, Vocabulary
 
 ONLY_A_DIFFERENCE_TELLS = (
     Feature.AT_KINK | Feature.EXPECTED_NONE | Feature.FLAG_OF_GRADIENT | Feature.VERSION_REFUSED | Feature.FREED_REFUSED

@@ -19,8 +19,9 @@ from conformance.execute import Executor
 from conformance.generate import generate
 from conformance.judge import Case, Judge
 from conformance.observe import facets_of
+from conformance.passes import in_order_of_use, stretches, without_constants
 from conformance.program import Apply, Leaf, Mutate, Program, check_structure, renumber, to_json
-from conformance.reduce import _in_order_of_use, _without_constants, reduce, stretches, symptom
+from conformance.reduce import reduce, symptom
 from conformance.rules import RULES
 from conformance.scope import Scope
 from conformance.sketch import Sketch
@@ -140,12 +141,12 @@ def test_constants_stay_only_where_they_matter(oracle: Any) -> None:
     """A leaf that reduction made a constant requires grad again, unless the difference needs the constant."""
     s = Sketch()
     s.backward(s.op("mul", s.constant([1.0, 2.0]), s.leaf([3.0, 5.0])), [1.0, 2.0])
-    whole = _without_constants(s.program().steps)
+    whole = without_constants(s.program().steps)
     assert whole is not None
     leaves = [step for step in whole if isinstance(step, Leaf)]
 
     assert all(leaf.requires_grad for leaf in leaves)
-    assert _without_constants(whole) is None
+    assert without_constants(whole) is None
 
 
 def test_leaves_come_in_the_order_of_their_use() -> None:
@@ -153,10 +154,10 @@ def test_leaves_come_in_the_order_of_their_use() -> None:
     s = Sketch()
     a, b = s.leaf([1.0]), s.leaf([2.0])
     s.op("sub", b, a)
-    ordered = _in_order_of_use(s.program().steps)
+    ordered = in_order_of_use(s.program().steps)
 
     assert [step.makes() for step in ordered] == [(b,), (a,), (2,)]
-    assert _in_order_of_use(ordered) == ordered
+    assert in_order_of_use(ordered) == ordered
 
 
 def test_stretches_are_long_first() -> None:

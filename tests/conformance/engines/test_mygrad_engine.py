@@ -16,12 +16,12 @@ from conformance.catalog import CATALOG
 from conformance.engines import load
 from conformance.engines.mygrad_engine import OPS, MyGradEngine, MyGradScript
 from conformance.execute import Executor
-from conformance.generate import Vocabulary
 from conformance.judge import Judge
 from conformance.observe import facets_of
 from conformance.program import Program
 from conformance.rules import RULES
 from conformance.sketch import Sketch
+from conformance.vocabulary import Vocabulary
 
 FINDINGS = Path(__file__).parents[3] / "docs" / "findings.md"
 BLOCKS = re.findall(
