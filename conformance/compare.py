@@ -71,14 +71,19 @@ _ABSENT = object()
 
 def _agree(facet: str, expected: Any, observed: Any, agree: Agreement) -> bool:
     """Numbers agree within tolerance, everything else to the letter."""
-    if facet not in NUMBERS or expected is None or observed is None:
+    if facet not in NUMBERS or not _is_number(expected) or not _is_number(observed):
         return False
     return agree(expected, observed)
 
 
 def _kind(facet: str, expected: Any, observed: Any) -> Kind:
     """A number that is wrong, or a state: a flag, a shape, a gradient that is there or not."""
-    return "wrong value" if facet in NUMBERS and expected is not None and observed is not None else "wrong state"
+    return "wrong value" if facet in NUMBERS and _is_number(expected) and _is_number(observed) else "wrong state"
+
+
+def _is_number(content: Any) -> bool:
+    """Numbers, or nested lists of them: not None, nor the text of a refusal to tell."""
+    return content is not None and not isinstance(content, str)
 
 
 def _categories_agree(a: Refusal, b: Refusal) -> bool:

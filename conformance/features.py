@@ -84,6 +84,7 @@ class Feature(IntFlag):
     AT_KINK = auto()  # it is gone where the leaves move a little
     EXPECTED_NONE = auto()  # there was to be no gradient
     VIEW_UNDER_NO_GRAD = auto()  # it is a flag of a view that was made where nothing was recorded
+    HELD = auto()  # the engine holds a tensor that torch has let go
     FLAG_OF_GRADIENT = auto()  # a gradient requires grad that torch's does not
     VERSION_REFUSED = auto()  # the engine refused, for a version
     FREED_REFUSED = auto()  # the engine refused, for a freed graph

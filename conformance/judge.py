@@ -81,6 +81,8 @@ class Judge:
         features: int = 0
         if difference.expected is None:
             features |= BITS.EXPECTED_NONE
+        if difference.facet == "alive" and difference.observed:
+            features |= BITS.HELD
         if difference.facet in FLAGS:
             features |= _told_by_flag(program, difference)
         if difference.kind == "spurious error":

@@ -73,16 +73,16 @@ def refuse_captured(name: str, t: Tensor, inputs: Sequence) -> None:
     if state.grad and type(entrance) is Entrance and entrance.transform is state.transforms[-1]:
         if whole is t:
             raise errors.LeafInPlace("a leaf Variable that requires grad is being used in an in-place operation.")
-        raise errors.ViewOfLeafInPlace(
-            "a view of a leaf Variable that requires grad is being used in an in-place operation."
-        )
+        raise errors.ViewOfLeafInPlace("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     if t._storage in state.transforms[-1].own or t._storage in state.transforms[-1].given:
         return
     name = name.replace("_scalar", "").replace("fill_tensor_", "fill_")
     if name == "fill_" and isinstance(inputs[1] if len(inputs) > 1 else None, Tensor):
         name = "copy_"  # t[i] = number
     arithmetic = name in ("add_", "sub_", "mul_", "div_", "remainder_", "atan2_")
-    overload = "" if len(inputs) < 2 or name == "copy_" else ".Tensor" if arithmetic or isinstance(inputs[1], Tensor) else ".Scalar"
+    overload = (
+        "" if len(inputs) < 2 or name == "copy_" else ".Tensor" if arithmetic or isinstance(inputs[1], Tensor) else ".Scalar"
+    )
     overload = overload or (".Scalar" if name in ("pow_", "fill_") else "")
     raise errors.AutogradError(
         "During a grad (vjp, jvp, grad, etc) transform, the function provided attempted to call in-place operation "
@@ -227,9 +227,7 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
         aux = None
         if has_aux:
             if not (isinstance(out, tuple) and len(out) == 2):
-                raise RuntimeError(
-                    "vjp(f, *primals): output of function f should be a tuple: (output, aux) if has_aux is True"
-                )
+                raise RuntimeError("vjp(f, *primals): output of function f should be a tuple: (output, aux) if has_aux is True")
             out, aux = out
         outs, out_spec = _only_tensors("vjp(f, *primals)", out)
 
@@ -326,4 +324,3 @@ __all__ = [
     "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state",
     "vjp", "vmap",
 ]  # fmt: skip
-

@@ -35,7 +35,9 @@ def _stack(parts: list, shape: tuple, like: Tensor, dim: int = 0) -> Tensor:
     return FUNCTIONS["stack"](parts, dim).reshape(shape)
 
 
-def jacrev(func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_size: Any = None, _preallocate_and_copy: bool = False) -> Callable:  # noqa: E501
+def jacrev(
+    func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_size: Any = None, _preallocate_and_copy: bool = False
+) -> Callable:
     """A function that gives the Jacobian of func, by reverse mode: for each output, for each input."""
 
     @functools.wraps(func)
@@ -126,7 +128,9 @@ def vmap(func: Callable, in_dims: Any = 0, out_dims: Any = 0, randomness: str = 
                 "is an int"
             )
         if len(lengths) > 1:
-            raise ValueError(f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sorted(lengths)}")  # noqa: E501
+            raise ValueError(
+                f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sorted(lengths)}"
+            )
         runs = []
         for i in range(lengths.pop()):
             picked = [x if d is None else x.select(d, i) for x, d in zip(leaves, dims)]
@@ -194,6 +198,3 @@ def stack_module_state(models: Any) -> tuple[dict, dict]:
     for t in stacked[0].values():
         t.requires_grad_()
     return stacked[0], stacked[1]
-
-
-

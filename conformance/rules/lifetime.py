@@ -31,6 +31,16 @@ def dropped() -> Program:
     return s.program()
 
 
+def held() -> Program:
+    """An intermediate that a node saved outlives its last name."""
+    s = Sketch()
+    h = s.op("neg", s.leaf([1.0, 2.0]))
+    y = s.op("square", h)
+    s.drop(h)
+    s.backward(y, [1.0, 3.0])
+    return s.program()
+
+
 RULES = (
     Rule(id="lifetime.freed", source=SOURCE, exemplar=lambda: _again("square", None), needs=F.WALKED_AGAIN,
          statement="A second backward through a graph that saved tensors is refused, unless retain_graph was set.",
@@ -46,6 +56,10 @@ RULES = (
          facets=frozenset({"grad", "error"})),
     Rule(id="lifetime.dropped", source=SOURCE, exemplar=dropped, needs=F.DROPPED,
          statement="A tensor lives on only where a node saved it, and no longer than the graph's buffers.",
-         why="Memory held by the graph is what limits batch size.", kinds=frozenset({"wrong state"}),
+         why="Memory held by the graph is what limits batch size.", claim_needs=F.HELD, kinds=frozenset({"wrong state"}),
+         facets=frozenset({"alive"}), traits=frozenset({"liveness"})),
+    Rule(id="lifetime.saved-object", level="MAY", source=SOURCE, exemplar=held, needs=F.DROPPED,
+         statement="A node that saves an input keeps the very tensor, with all that hangs on it.",
+         why="An engine may save the values alone and let the object go.", kinds=frozenset({"wrong state"}),
          facets=frozenset({"alive"}), traits=frozenset({"liveness"})),
 )  # fmt: skip

@@ -14,7 +14,6 @@ UnpackedDualTensor = namedtuple("UnpackedDualTensor", "primal tangent")
 UnpackedDualTensor.__doc__ = "What unpack_dual returns: the value, and its tangent or None."
 
 
-
 def enter_dual_level() -> int:
     """Start a level; returns its number, which is 0: levels of this kind do not nest."""
     if stack.levels:
@@ -28,9 +27,7 @@ def exit_dual_level(*, level: int | None = None) -> None:
     if not stack.levels:
         raise RuntimeError("Dual level must be a positive number.")
     if level not in (None, len(stack.levels) - 1):
-        raise RuntimeError(
-            "Trying to exit a forward AD level that was not the last one that was created. This is not supported."
-        )
+        raise RuntimeError("Trying to exit a forward AD level that was not the last one that was created. This is not supported.")
     stack.levels[-1].__exit__()
 
 

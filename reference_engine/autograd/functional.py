@@ -31,9 +31,7 @@ def _tuple(x: Any, what: str, who: str) -> tuple[bool, tuple]:
 
 
 def _enter(inputs: Sequence, create_graph: bool, need_graph: bool = True) -> tuple:
-    return tuple(
-        x.view_as(x) if create_graph and x.requires_grad else x.detach().requires_grad_(need_graph) for x in inputs
-    )
+    return tuple(x.view_as(x) if create_graph and x.requires_grad else x.detach().requires_grad_(need_graph) for x in inputs)
 
 
 def _leave(values: Any, create_graph: bool) -> Any:
@@ -88,8 +86,7 @@ _MISSING = {
     "back": "The output of the user-provided function is independent of input {i}. This is not allowed in strict mode.",
     "back_trick": "The gradient with respect to the input is independent of entry {i} in the grad_outputs when using the "
     "double backward trick to compute forward mode gradients. This is not allowed in strict mode.",
-    "double_back": "The jacobian of the user-provided function is independent of input {i}. This is not allowed in strict "
-    "mode.",
+    "double_back": "The jacobian of the user-provided function is independent of input {i}. This is not allowed in strict mode.",
     "double_back_trick": "The hessian of the user-provided function is independent of entry {i} in the grad_jacobian. This "
     "is not allowed in strict mode as it prevents from using the double backward trick to replace forward mode AD.",
 }
@@ -245,8 +242,7 @@ def _rows(i: int, out: Tensor, inputs: tuple, create_graph: bool, strict: bool) 
         for k, g in enumerate(row):
             if g is None and strict:
                 raise AutogradError(
-                    f"Output {i} of the user-provided function is independent of input {k}. This is not allowed in strict "
-                    "mode."
+                    f"Output {i} of the user-provided function is independent of input {k}. This is not allowed in strict mode."
                 )
             if g is not None and strict and create_graph and not g.requires_grad:
                 raise AutogradError(

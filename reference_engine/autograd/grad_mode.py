@@ -8,7 +8,7 @@ from ..modes import enable_grad, inference_mode, no_grad, set_grad_enabled, set_
 from ..tensor import Tensor
 
 
-class _unsafe_preserve_version_counter:  # noqa: N801
+class _unsafe_preserve_version_counter:
     """Writes inside leave no trace in the version counters of the given tensors."""
 
     def __init__(self, tensors: Any) -> None:

@@ -21,9 +21,7 @@ GradientEdge = namedtuple("GradientEdge", "node output_nr ownership_token", defa
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     """Where the gradient of the tensor would flow: stands for it as a root or an input."""
     if not tensor.requires_grad:
-        raise errors.NoGradInput(
-            "It is not possible to get the gradient edge for a Tensor that does not require gradients"
-        )
+        raise errors.NoGradInput("It is not possible to get the gradient edge for a Tensor that does not require gradients")
     return GradientEdge(*edge_of(tensor))
 
 
@@ -34,7 +32,7 @@ def increment_version(tensor: Any) -> None:
         t._storage.writer = "increment_version"
 
 
-class allow_mutation_on_saved_tensors:  # noqa: N801
+class allow_mutation_on_saved_tensors:
     """Within the context, saved tensors are cloned before they are written, so that no write disturbs a backward."""
 
     def __enter__(self) -> Any:

@@ -47,7 +47,7 @@ LOSSES = {
     "CosineEmbeddingLoss": f"cosine_embedding_loss margin=0.0 {OLD}",
     "TripletMarginLoss": f"triplet_margin_loss margin=1.0 p=2.0 eps=1e-06 swap=False {OLD}",
     "MultiLabelMarginLoss": f"multilabel_margin_loss {OLD}", "CTCLoss": "ctc_loss blank=0 reduction='mean' zero_infinity=False",
-    "CosineSimilarity": "cosine_similarity dim=1 eps=1e-08", "PairwiseDistance": "pairwise_distance p=2.0 eps=1e-06 keepdim=False",
+    "CosineSimilarity": "cosine_similarity dim=1 eps=1e-08", "PairwiseDistance": "pairwise_distance p=2.0 eps=1e-06 keepdim=False",  # noqa: E501
 }  # fmt: skip
 # Losses with a weight of their own, which is a buffer.
 WEIGHTED = {
@@ -101,7 +101,7 @@ def simple(name: str, line: str, buffers: tuple[str, ...] = ()) -> type:
         """The options that were set."""
         return ", ".join(f"{n}={getattr(self, n)}" for n in names if n not in ("size_average", "reduce", *buffers))
 
-    body = {"__init__": __init__, "forward": forward, "extra_repr": extra_repr, "__doc__": f"nn.functional.{function} as a module.",
+    body = {"__init__": __init__, "forward": forward, "extra_repr": extra_repr, "__doc__": f"nn.functional.{function} as a module.",  # noqa: E501
             "__module__": __name__}  # fmt: skip
     return type(name, (Module,), body)
 

@@ -6,7 +6,16 @@ import importlib
 
 NAMES: tuple[str, ...] = (
     "pad",
-    "special", "linalg2", "decompositions", "matrix_functions", "linalg_faces", "scatter", "sort", "reduce2", "math2", "fourier",
+    "special",
+    "linalg2",
+    "decompositions",
+    "matrix_functions",
+    "linalg_faces",
+    "scatter",
+    "sort",
+    "reduce2",
+    "math2",
+    "fourier",
     "nn_activation",
     "conv",
     "pool",

@@ -278,19 +278,19 @@ op("isreal", np.isreal)
 _REFUSALS = {
     "{} is not supported for complex inputs": "floor ceil trunc",
     "clamp is not supported for complex types": "clamp_scalar clamp_min_scalar clamp_max_scalar clamp_tensor relu hardtanh",
-    '"{}_cpu" not implemented for \'{}\'': "lt le gt ge fmod fmod_scalar remainder remainder_scalar hypot atan2 frac "
+    "\"{}_cpu\" not implemented for '{}'": "lt le gt ge fmod fmod_scalar remainder remainder_scalar hypot atan2 frac "
     "div_floor floor_divide div_trunc leaky_relu elu softplus logit median_dim median_all cummax_row cummin_row",
-    '"{}_vml_cpu" not implemented for \'{}\'': "erf erfc round erfinv lgamma digamma i0",
+    "\"{}_vml_cpu\" not implemented for '{}'": "erf erfc round erfinv lgamma digamma i0",
     "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead.": "sign",
     "{} not implemented for complex tensors.": "maximum minimum fmax fmin",
     "{}(): does not support complex input": "argmax argmin",
     " Sort does not support complex dtypes on CPU": "sort_row",
     " topk does not support complex dtypes on CPU": "topk_row kthvalue",
-    '"max_values_cpu" not implemented for \'{1}\'': "amax amin max_all min_all max_dim min_dim",
-    '"GeluKernelImpl" not implemented for \'{1}\'': "gelu",
-    '"softmax_lastdim_kernel_impl" not implemented for \'{1}\'': "softmax_row log_softmax_row",
+    "\"max_values_cpu\" not implemented for '{1}'": "amax amin max_all min_all max_dim min_dim",
+    "\"GeluKernelImpl\" not implemented for '{1}'": "gelu",
+    "\"softmax_lastdim_kernel_impl\" not implemented for '{1}'": "softmax_row log_softmax_row",
     "{} is not supported for complex tensors.": "deg2rad rad2deg",
-    '"mse_cpu" not implemented for \'{1}\'': "mse_loss",
+    "\"mse_cpu\" not implemented for '{1}'": "mse_loss",
 }
 
 

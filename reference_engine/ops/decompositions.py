@@ -210,7 +210,7 @@ def _cholesky_solve_factor(F: Any, ct: Any, self: Any, input2: Any, result: Any,
 op("linalg_cholesky_ex", _cholesky, params="upper=False", face=False, self=_cholesky_vjp)
 op("cholesky_inverse", lambda x, upper: np.linalg.inv(_gram(x, upper)), params="upper=False", self=_cholesky_inverse_vjp)
 op("cholesky_solve", lambda b, x, upper: np.linalg.solve(_gram(x, upper), b), "self input2", "upper=False",
-   self=lambda F, ct, self, input2, result, upper: F.cholesky_solve(ct, input2, upper), input2=_cholesky_solve_factor)  # fmt: skip
+   self=lambda F, ct, self, input2, result, upper: F.cholesky_solve(ct, input2, upper), input2=_cholesky_solve_factor)  # fmt: skip  # noqa: E501
 
 # ---- QR, LU -----------------------------------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ def linalg(*names: str) -> Any:
 def _one(name: str, row: str, *elsewhere: str) -> None:
     call = ROWS[row].call
 
-    def fn(A: Tensor, *, out: Any = None) -> Tensor:  # noqa: N803
+    def fn(A: Tensor, *, out: Any = None) -> Tensor:
         return call(A, out=out)
 
     fn.__name__ = name
@@ -48,13 +48,13 @@ _one("matrix_exp", "linalg_matrix_exp", "matrix_exp")
 
 @face()
 @linalg()
-def slogdet(A: Tensor) -> Any:  # noqa: N803
+def slogdet(A: Tensor) -> Any:
     """The sign and the logarithm of the size of the determinant."""
     return ROWS["_linalg_slogdet"](A)
 
 
 @face()
-def logdet(A: Tensor) -> Tensor:  # noqa: N803
+def logdet(A: Tensor) -> Tensor:
     """The logarithm of the determinant; NaN if that is negative."""
     sign, size = ROWS["_linalg_slogdet"](A)
     if A.is_complex():
@@ -63,7 +63,7 @@ def logdet(A: Tensor) -> Tensor:  # noqa: N803
 
 
 @linalg()
-def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:  # noqa: N803
+def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """X with A X = B, or X A = B if not left."""
     if left:
         return ROWS["linalg_solve_ex"].call(A, B)
@@ -71,13 +71,13 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:  # noqa: N803
 
 
 @linalg()
-def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:  # noqa: N803
+def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
     """solve for a triangular A, of which only the triangle is read."""
     return ROWS["linalg_solve_triangular_row"].call(A, B, upper, left, unitriangular)
 
 
 @face()
-def triangular_solve(b: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> Any:  # noqa: N803
+def triangular_solve(b: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> Any:
     """X with A X = b, and A."""
     A = A.mT if transpose else A
     x = ROWS["linalg_solve_triangular_row"].call(A, b, upper != transpose, True, unitriangular)
@@ -85,7 +85,7 @@ def triangular_solve(b: Tensor, A: Tensor, upper: bool = True, transpose: bool =
 
 
 @linalg()
-def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:  # noqa: N803
+def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """The triangular factor of a positive definite matrix."""
     return ROWS["linalg_cholesky_ex"].call(A, upper)
 
@@ -94,7 +94,7 @@ face("cholesky")(lambda self, upper=False: cholesky(self, upper=upper))
 
 
 @linalg()
-def qr(A: Tensor, mode: str = "reduced") -> Any:  # noqa: N803
+def qr(A: Tensor, mode: str = "reduced") -> Any:
     """An orthogonal and an upper triangular factor."""
     return ROWS["linalg_qr_row"](A, mode)
 
@@ -103,19 +103,19 @@ face("qr")(lambda self, some=True: qr(self, "reduced" if some else "complete"))
 
 
 @linalg()
-def lu(A: Tensor, *, pivot: bool = True) -> Any:  # noqa: N803
+def lu(A: Tensor, *, pivot: bool = True) -> Any:
     """P, L and U with P L U = A."""
     return ROWS["linalg_lu"](A)
 
 
 @linalg()
-def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:  # noqa: N803
+def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
     """L and U in one matrix, and the row exchanges."""
     return ROWS["linalg_lu_factor_ex"](A)
 
 
 @function()
-def lu_unpack(LU: Tensor, pivots: Tensor) -> tuple:  # noqa: N803
+def lu_unpack(LU: Tensor, pivots: Tensor) -> tuple:
     """P, L and U from lu_factor's result."""
     m, n = LU.shape[-2:]
     k = min(m, n)
@@ -124,19 +124,19 @@ def lu_unpack(LU: Tensor, pivots: Tensor) -> tuple:  # noqa: N803
 
 
 @linalg()
-def eigh(A: Tensor, UPLO: str = "L") -> Any:  # noqa: N803
+def eigh(A: Tensor, UPLO: str = "L") -> Any:
     """Eigenvalues and eigenvectors of a symmetric matrix."""
     return ROWS["_linalg_eigh"](A, UPLO)
 
 
 @linalg()
-def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:  # noqa: N803
+def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues of a symmetric matrix."""
     return ROWS["_linalg_eigh"](A, UPLO)[0]
 
 
 @linalg()
-def svd(A: Tensor, full_matrices: bool = True) -> Any:  # noqa: N803
+def svd(A: Tensor, full_matrices: bool = True) -> Any:
     """U, S and Vh with U diag(S) Vh = A."""
     return ROWS["_linalg_svd"](A, full_matrices)
 
@@ -148,13 +148,13 @@ def _svd(self: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
 
 
 @linalg()
-def svdvals(A: Tensor) -> Tensor:  # noqa: N803
+def svdvals(A: Tensor) -> Tensor:
     """The singular values."""
     return ROWS["_linalg_svd"](A, False)[1]
 
 
 @linalg()
-def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Tensor:  # noqa: N803
+def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Tensor:
     """The pseudoinverse."""
     return ROWS["linalg_pinv"].call(A, rtol if rcond is None else rcond, hermitian)
 
@@ -163,7 +163,7 @@ face("pinverse")(lambda self, rcond=1e-15: pinv(self, rcond))
 
 
 @linalg()
-def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: Any = None) -> Any:  # noqa: N803
+def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: Any = None) -> Any:
     """The least squares solution."""
     x = ROWS["linalg_lstsq_row"].call(A, B)
     rank = wrap(np.asarray(np.linalg.matrix_rank(A._array)))
@@ -174,7 +174,7 @@ _Lstsq = namedtuple("linalg_lstsq", "solution residuals rank singular_values")
 
 
 @linalg()
-def matrix_rank(A: Tensor, *, tol: Any = None, hermitian: bool = False) -> Tensor:  # noqa: N803
+def matrix_rank(A: Tensor, *, tol: Any = None, hermitian: bool = False) -> Tensor:
     """How many singular values are not negligible."""
     return wrap(np.asarray(np.linalg.matrix_rank(A._array, tol, hermitian)))
 
@@ -190,7 +190,7 @@ def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False,
 
 
 @linalg()
-def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Tensor:  # noqa: N803
+def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The norm of matrices: "fro", "nuc", 1, 2, inf and their negatives."""
     A = A if dtype is None else A.to(dtype)
     n = A.dim()
@@ -213,7 +213,7 @@ def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool 
 
 
 @linalg()
-def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:  # noqa: N803
+def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """vector_norm or matrix_norm, as the arguments suggest."""
     if ord is None or (dim is None and A.dim() == 1) or isinstance(dim, int) or (dim is not None and len(dim) == 1):
         if isinstance(ord, str):
@@ -223,7 +223,7 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, 
 
 
 @linalg()
-def cond(A: Tensor, p: Any = None) -> Tensor:  # noqa: N803
+def cond(A: Tensor, p: Any = None) -> Tensor:
     """The condition number."""
     if p in (None, 2, -2):
         s = svdvals(A)
@@ -235,7 +235,7 @@ def cond(A: Tensor, p: Any = None) -> Tensor:  # noqa: N803
 
 
 @linalg()
-def cross(A: Tensor, B: Tensor, *, dim: int = -1) -> Tensor:  # noqa: N803
+def cross(A: Tensor, B: Tensor, *, dim: int = -1) -> Tensor:
     """The vector product along a dimension of length 3."""
     return ROWS["linalg_cross"].call(A, B, dim)
 
@@ -247,13 +247,13 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
 
 
 @linalg()
-def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:  # noqa: N803
+def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """The diagonal of the last two dimensions."""
     return A.diagonal(offset, dim1, dim2)
 
 
 @linalg()
-def vander(x: Tensor, *, N: Any = None) -> Tensor:  # noqa: N803
+def vander(x: Tensor, *, N: Any = None) -> Tensor:
     """The powers of each element, from the zeroth on."""
     n = x.shape[-1] if N is None else N
     ones = x.new_zeros((*x.shape, 1)) + 1
@@ -263,7 +263,7 @@ def vander(x: Tensor, *, N: Any = None) -> Tensor:  # noqa: N803
 
 
 @function("vander")
-def _vander(x: Tensor, N: Any = None, increasing: bool = False) -> Tensor:  # noqa: N803
+def _vander(x: Tensor, N: Any = None, increasing: bool = False) -> Tensor:
     """The powers of each element, the highest first."""
     out = vander(x, N=x.shape[-1] if N is None else N)
     return out if increasing else out.flip(-1)

@@ -31,7 +31,7 @@ op("copysign_scalar", np.copysign, "self other", promote="float", face=False, no
 op("ldexp", lambda x, e: x * np.exp2(e.astype(x.dtype) if isinstance(e, np.ndarray) else e), "self other", promote="float",
    inplace=True, self=lambda F, ct, other: F.mul(ct, F.exp2(other)),
    other=lambda F, ct, result: F.mul(F.mul(ct, result), math.log(2)))  # fmt: skip
-op("heaviside", lambda x, at_zero: np.where(x == 0, at_zero, (x > 0).astype(x.dtype)), "self values", promote="arith", inplace=True,
+op("heaviside", lambda x, at_zero: np.where(x == 0, at_zero, (x > 0).astype(x.dtype)), "self values", promote="arith", inplace=True,  # noqa: E501
    node="NotImplemented", self=not_implemented("heaviside"), values=not_implemented("heaviside"))  # fmt: skip
 op("heaviside_into", ROWS["heaviside"].kernel, "self values", promote="arith", face=False, inplace="heaviside_",
    node="NotImplemented", self=not_implemented("heaviside_"), values=not_implemented("heaviside_"))  # fmt: skip
@@ -46,7 +46,12 @@ for _name in ("heaviside", "heaviside_into", "floor_divide_into", "copy"):
 op("nextafter", np.nextafter, "self other", promote="arith", inplace=True,
    self=lambda F, ct, self, other: F.where(F.eq(self, other), 0.0, ct),
    other=lambda F, ct: F.zeros_like(ct))  # fmt: skip
-for _name, _kernel in (("gcd", np.gcd), ("lcm", np.lcm), ("bitwise_left_shift", np.left_shift), ("bitwise_right_shift", np.right_shift)):
+for _name, _kernel in (
+    ("gcd", np.gcd),
+    ("lcm", np.lcm),
+    ("bitwise_left_shift", np.left_shift),
+    ("bitwise_right_shift", np.right_shift),
+):
     op(_name, _kernel, "self other", promote="arith", inplace=True)
 
 

@@ -129,4 +129,4 @@ op("rrelu_with_noise", _rrelu, "self !noise", "lower upper training", face=False
    self=lambda F, ct, self, noise, lower, upper, training: _rrelu_vjp(F, ct, self, noise, lower, upper, training))  # fmt: skip
 op("rrelu_saving_result", _rrelu, "self !noise", "lower upper training", face=False, node="RreluWithNoiseBackward1",
    inplace="rrelu_with_noise_",
-   self=lambda F, ct, result, noise, lower, upper, training: _rrelu_vjp(F, ct, result, noise, lower, upper, training))  # fmt: skip
+   self=lambda F, ct, result, noise, lower, upper, training: _rrelu_vjp(F, ct, result, noise, lower, upper, training))  # fmt: skip  # noqa: E501

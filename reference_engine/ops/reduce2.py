@@ -60,9 +60,6 @@ _spread_and_mean("var_mean")
 _spread_and_mean("std_mean")
 
 
-
-
-
 @face()
 def nanmean(self: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean of what is no NaN."""
@@ -103,7 +100,9 @@ def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right:
 
 
 @function()
-def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: Any = None) -> Tensor:
+def searchsorted(
+    sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: Any = None
+) -> Tensor:
     """Where the values would go in sorted sequences (one for all, or one a row)."""
     rows = sorted_sequence._array
     x = input._array if isinstance(input, Tensor) else np.asarray(input)

@@ -113,7 +113,7 @@ op("im2col_row", _im2col, params="kernel_size dilation padding stride", face=Fal
        ct, self_shape[-2:], kernel_size, dilation, padding, stride))  # fmt: skip
 op("col2im_row", _col2im, params="output_size kernel_size dilation padding stride", face=False, node="Col2ImBackward0",
    jvp="linear",
-   self=lambda F, ct, kernel_size, dilation, padding, stride: F.im2col_row(ct, kernel_size, dilation, padding, stride))  # fmt: skip
+   self=lambda F, ct, kernel_size, dilation, padding, stride: F.im2col_row(ct, kernel_size, dilation, padding, stride))  # fmt: skip  # noqa: E501
 
 
 # ---- shuffles ---------------------------------------------------------------------------------------------------------

@@ -99,9 +99,7 @@ def _count(F: Any, add: Any, ct: Any, index: Any, src: Any, dim: int, include_se
 def _formulas(family: str) -> tuple[Any, Any]:
     read, add, clear = FAMILIES[family]
 
-    def of_self(
-        F: Any, ct: Any, self: Any, index: Any, src: Any, result: Any, dim: int, reduce: str, include_self: bool
-    ) -> Any:
+    def of_self(F: Any, ct: Any, self: Any, index: Any, src: Any, result: Any, dim: int, reduce: str, include_self: bool) -> Any:
         def again(x: Any, s: Any) -> Any:
             return getattr(F, family + "_row")(x, index, s, dim, reduce, include_self)
 
@@ -116,9 +114,7 @@ def _formulas(family: str) -> tuple[Any, Any]:
             out = F.mul(by_self, share)
         return out if include_self else clear(F, out, dim, index)
 
-    def of_src(
-        F: Any, ct: Any, self: Any, index: Any, src: Any, result: Any, dim: int, reduce: str, include_self: bool
-    ) -> Any:
+    def of_src(F: Any, ct: Any, self: Any, index: Any, src: Any, result: Any, dim: int, reduce: str, include_self: bool) -> Any:
         def again(x: Any, s: Any) -> Any:
             return getattr(F, family + "_row")(x, index, s, dim, reduce, include_self)
 

@@ -203,8 +203,7 @@ class _Frame:
                 self.lenient = True  # a backward inside the first run: there is more to come
                 return x
             raise CheckpointError(
-                "torch.utils.checkpoint: trying to save more tensors during recomputation than during the original "
-                "forward pass."
+                "torch.utils.checkpoint: trying to save more tensors during recomputation than during the original forward pass."
             )
         holder = self.holders[i]()
         if holder is not None:
@@ -260,7 +259,7 @@ class GraphExecGroup:
         GraphExecGroup.current = None
 
 
-def _recorded(function: Callable, args: tuple, kwargs: dict, preserve: bool, contexts: Any, check: str, early_stop: bool) -> Any:  # fmt: skip
+def _recorded(function: Callable, args: tuple, kwargs: dict, preserve: bool, contexts: Any, check: str, early_stop: bool) -> Any:  # fmt: skip  # noqa: E501
     if check not in _CHECKS:
         raise ValueError(f"determinism_check should be one of {list(_CHECKS)}, but got {check}")
     if not state.grad:

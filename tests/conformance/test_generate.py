@@ -22,7 +22,13 @@ from conformance.strategy import programs
 from conformance.vocabulary import EVERYTHING, MOVE_NAMES, Vocabulary
 
 ONLY_A_DIFFERENCE_TELLS = (
-    Feature.AT_KINK | Feature.EXPECTED_NONE | Feature.FLAG_OF_GRADIENT | Feature.VERSION_REFUSED | Feature.FREED_REFUSED
+    Feature.AT_KINK
+    | Feature.HELD
+    | Feature.VIEW_UNDER_NO_GRAD
+    | Feature.EXPECTED_NONE
+    | Feature.FLAG_OF_GRADIENT
+    | Feature.VERSION_REFUSED
+    | Feature.FREED_REFUSED
 )
 
 

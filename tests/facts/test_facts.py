@@ -1,4 +1,4 @@
-"""416 facts of torch's autograd and 148 programs of historical defects, on torch and on the reference engine, by the same files."""
+"""416 facts of torch's autograd and 148 historical defects, on torch and on the reference engine, from the same files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib.util
 import re
 import warnings
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -17,12 +17,14 @@ HERE = Path(__file__).parent
 ENGINES = ("torch", "reference")
 
 # Facts that do not hold on the reference engine; docs/deviations.md gives the reason for each.
-DEVIATIONS = frozenset(re.findall(r"^\| `([a-z]+\.\w+|[a-z]+\d+)` \|", (HERE.parents[1] / "docs/deviations.md").read_text(), re.M))
+DEVIATIONS = frozenset(
+    re.findall(r"^\| `([a-z]+\.\w+|[a-z]+\d+)` \|", (HERE.parents[1] / "docs/deviations.md").read_text(), re.M)
+)
 
 
 @contextlib.contextmanager
 def running_on(engine: str) -> Iterator[None]:
-    """Within the context `import torch` means this engine; torch's warnings are part of some facts and of no interest in others."""
+    """Within the context `import torch` means this engine, and torch's warnings are not shown."""
     with contextlib.ExitStack() as stack:
         if engine == "reference":
             import reference_engine
@@ -35,7 +37,7 @@ def running_on(engine: str) -> Iterator[None]:
         yield
 
 
-@lru_cache(maxsize=None)
+@cache
 def loaded(file: str, engine: str) -> ModuleType:
     """The file, executed with this engine under torch's name."""
     with running_on(engine):

@@ -19,10 +19,8 @@ FILE_LINES = 400
 FUNCTION_LINES = 60
 # Files and functions above the limits, with their sizes. A number here may go down, and an entry may go; nothing may be added.
 LARGE_FILES = {
-    "conformance/generate.py": 520,
-    "conformance/reduce.py": 435,
-    "conformance/scope.py": 600,
-    "reference_engine/tensor.py": 430,
+    "conformance/generate.py": 404,
+    "conformance/scope.py": 546,
 }
 LARGE_FUNCTIONS: dict[str, int] = {}
 

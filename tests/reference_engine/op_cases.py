@@ -12,7 +12,7 @@ import numpy as np
 rng = np.random.default_rng(0)
 P = lambda *s: rng.random(s) * 0.8 + 0.1
 N = lambda *s: rng.standard_normal(s)
-I = lambda *v: np.array(v)
+INT = lambda *v: np.array(v)
 cases: list[tuple[str, Any, tuple]] = []
 
 
@@ -20,17 +20,74 @@ def C(name, f, *ins):
     cases.append((name, f, ins))
 
 
-for n in "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square reciprocal sin cos tan sinh cosh tanh sigmoid asin acos atan asinh atanh erf erfc relu abs neg sign floor ceil round trunc frac sgn positive clone deg2rad rad2deg nan_to_num".split():
+for n in [
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log2",
+    "log10",
+    "log1p",
+    "sqrt",
+    "rsqrt",
+    "square",
+    "reciprocal",
+    "sin",
+    "cos",
+    "tan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "sigmoid",
+    "asin",
+    "acos",
+    "atan",
+    "asinh",
+    "atanh",
+    "erf",
+    "erfc",
+    "relu",
+    "abs",
+    "neg",
+    "sign",
+    "floor",
+    "ceil",
+    "round",
+    "trunc",
+    "frac",
+    "sgn",
+    "positive",
+    "clone",
+    "deg2rad",
+    "rad2deg",
+    "nan_to_num",
+]:
     C(n, lambda t, x, n=n: getattr(t, n)(x), P(2, 3))
 C("acosh", lambda t, x: t.acosh(x), P(2, 3) + 1.2)
 F = lambda t: t.nn.functional
-for n in "elu selu gelu silu softplus hardtanh leaky_relu relu6".split():
+for n in ["elu", "selu", "gelu", "silu", "softplus", "hardtanh", "leaky_relu", "relu6"]:
     C("F." + n, lambda t, x, n=n: getattr(t.nn.functional, n)(x), N(2, 3))
 C("gelu tanh", lambda t, x: t.nn.functional.gelu(x, approximate="tanh"), N(3))
 C("clamp", lambda t, x: t.clamp(x, -0.5, 0.5), N(5))
 C("clampT", lambda t, x, a, b: t.clamp(x, a, b), N(5), N(5) - 1, N(5) + 1)
 C("clamp_min", lambda t, x: x.clamp_min(0.1), N(5))
-for n in "add sub mul div pow atan2 maximum minimum fmax fmin fmod remainder hypot logaddexp logaddexp2".split():
+for n in [
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "pow",
+    "atan2",
+    "maximum",
+    "minimum",
+    "fmax",
+    "fmin",
+    "fmod",
+    "remainder",
+    "hypot",
+    "logaddexp",
+    "logaddexp2",
+]:
     for a, b in (((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((), (2, 3)), ((2, 3), ()), ((0, 3), (3,))):
         C(n + str((a, b)), lambda t, x, y, n=n: getattr(t, n)(x, y), P(*a), P(*b) + 0.1)
 C("add alpha", lambda t, x, y: t.add(x, y, alpha=3), P(2, 3), P(3))
@@ -50,7 +107,23 @@ C("lerp", lambda t, a, b: t.lerp(a, b, 0.3), N(2, 3), N(3))
 C("lerpT", lambda t, a, b, w: t.lerp(a, b, w), N(2, 3), N(3), P(2, 1))
 C("addcmul", lambda t, a, b, c: t.addcmul(a, b, c, value=2), N(2, 3), N(3), N(2, 1))
 C("addcdiv", lambda t, a, b, c: t.addcdiv(a, b, c, value=2), N(2, 3), N(3), P(2, 1))
-for n in "sum mean prod var std norm logsumexp amax amin max min softmax log_softmax cumsum cumprod".split():
+for n in [
+    "sum",
+    "mean",
+    "prod",
+    "var",
+    "std",
+    "norm",
+    "logsumexp",
+    "amax",
+    "amin",
+    "max",
+    "min",
+    "softmax",
+    "log_softmax",
+    "cumsum",
+    "cumprod",
+]:
     m = n
     if n not in ("logsumexp", "softmax", "log_softmax", "cumsum", "cumprod", "amax", "amin"):
         C(n, lambda t, x, n=n: getattr(t, n)(x), P(2, 3))
@@ -61,7 +134,7 @@ for n in "sum mean prod var std norm logsumexp amax amin max min softmax log_sof
         C(n + " 1", lambda t, x, n=n: getattr(x, n)(dim=1), P(2, 3))
         C(n + " -2", lambda t, x, n=n: getattr(x, n)(dim=-2), P(2, 3, 2))
         C(n + " 0d", lambda t, x, n=n: getattr(x, n)(dim=0), P()) if n not in ("var", "std") else 0
-    if n in "sum mean var std norm logsumexp amax".split():
+    if n in ["sum", "mean", "var", "std", "norm", "logsumexp", "amax"]:
         C(n + " 01k", lambda t, x, n=n: getattr(x, n)(dim=(0, 1), keepdim=True), P(2, 3, 2))
 zz = P(2, 3)
 zz[0, 1] = 0
@@ -195,10 +268,33 @@ C("set1", seti(lambda t: (slice(None), 1)), N(2, 3), N(2))
 C("setadv", seti(lambda t: t.tensor([0, 1])), N(2, 3), N(3))
 C("setmask", seti(lambda t: t.tensor([True, False])), N(2, 3), N())
 C("setall", seti(lambda t: Ellipsis), N(2, 3), N())
-IP = "exp exp2 expm1 log log2 log1p sqrt rsqrt square reciprocal sin cos tan tanh sigmoid erf abs neg floor sign relu frac".split()
+IP = [
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log2",
+    "log1p",
+    "sqrt",
+    "rsqrt",
+    "square",
+    "reciprocal",
+    "sin",
+    "cos",
+    "tan",
+    "tanh",
+    "sigmoid",
+    "erf",
+    "abs",
+    "neg",
+    "floor",
+    "sign",
+    "relu",
+    "frac",
+]
 for n in IP:
     C(n + "_", lambda t, x, n=n: getattr(x * 1, n + "_")(), P(2, 3))
-for n in "add sub mul div pow atan2 fmod remainder hypot".split():
+for n in ["add", "sub", "mul", "div", "pow", "atan2", "fmod", "remainder", "hypot"]:
     C(n + "_", lambda t, x, y, n=n: getattr(x * 1, n + "_")(y), P(2, 3), P(3) + 0.1)
 
 

@@ -268,7 +268,7 @@ def test_program_is_torchs(program):
 def test_anomaly_names_the_forward_call():
     """The warning carries the line that recorded the node whose backward failed."""
     x = reference_engine.tensor([0.0], requires_grad=True)
-    with warnings.catch_warnings(record=True) as caught, pytest.raises(RuntimeError, match="'SqrtBackward0' returned nan"):
+    with warnings.catch_warnings(record=True) as caught, pytest.raises(RuntimeError, match="'SqrtBackward0' returned nan"):  # noqa: PT012
         warnings.simplefilter("always")
         with reference_engine.autograd.detect_anomaly():
             root = reference_engine.sqrt(x)  # the line to find

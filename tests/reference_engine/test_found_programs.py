@@ -25,7 +25,7 @@ def test_empty_tensors_may_be_written():
     assert tuple(written.shape) == (2, 0)
 
 
-@pytest.mark.parametrize("shape, strides", [((2, 0), (1, 1)), ((0, 2), (2, 1)), ((0,), (1,)), ((3, 0, 2), (2, 2, 1))])
+@pytest.mark.parametrize(("shape", "strides"), [((2, 0), (1, 1)), ((0, 2), (2, 1)), ((0,), (1,)), ((3, 0, 2), (2, 2, 1))])
 def test_strides_of_empty_tensors(shape, strides):
     """A length of 0 counts as 1 in the strides."""
     assert torch.zeros(shape).stride() == strides
@@ -113,7 +113,7 @@ def test_a_view_made_without_grad_is_no_root():
 
 
 @pytest.mark.parametrize(
-    "left, right, chain",
+    ("left", "right", "chain"),
     [
         ((0, 3), (2, 3, 2), ["TransposeBackward0", "UnsafeViewBackward0", "MmBackward0"]),
         ((3,), (2, 3, 2), ["UnsafeViewBackward0", "MvBackward0"]),

@@ -11,7 +11,7 @@ import pytest
 import reference_engine
 
 sys.path.insert(0, os.path.dirname(__file__))
-import inplace_calls  # noqa: E402
+import inplace_calls
 
 TRUTH = inplace_calls.read((Path(__file__).parent / "data" / "inplace_ops.tsv").read_text(encoding="utf-8"))
 

@@ -13,7 +13,7 @@ import reference_engine
 
 torch = pytest.importorskip("torch")
 sys.path.insert(0, os.path.dirname(__file__))
-from op_cases import cases  # noqa: E402
+from op_cases import cases
 
 # Torch composes these of other ops (or has a row of its own where we compose): the graph differs, the values do not.
 OTHER_NODE = {"ri", "block_diag"}
@@ -35,7 +35,9 @@ def outcome(module, function, inputs):
     live = [g for g in grads if g is not None and g.requires_grad]
     found.append([g is not None and g.requires_grad for g in grads])
     if live:
-        total = sum((g * module.tensor(np.sin(np.arange(g.numel()).reshape(tuple(g.shape)) + 1.0)).to(g.dtype)).sum() for g in live)
+        total = sum(
+            (g * module.tensor(np.sin(np.arange(g.numel()).reshape(tuple(g.shape)) + 1.0)).to(g.dtype)).sum() for g in live
+        )
         found += [array(g) for g in module.autograd.grad(total, [*leaves, w], allow_unused=True)]
     module.autograd.backward([function(module, *leaves)], [w.detach()])
     found += [array(x.grad) for x in leaves]

@@ -226,7 +226,9 @@ def outcome(module, program, before="", after=""):
                     return _evaluate(program, before)
             return _evaluate(program, before)
         except Exception as error:
-            kinds = [k for k in (TypeError, ValueError, NotImplementedError, AssertionError, RuntimeError) if isinstance(error, k)]
+            kinds = [
+                k for k in (TypeError, ValueError, NotImplementedError, AssertionError, RuntimeError) if isinstance(error, k)
+            ]
             return [kinds[0] if kinds else Exception, essence(error)]
 
 
