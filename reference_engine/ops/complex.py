@@ -249,7 +249,7 @@ def _complex(re: np.ndarray, im: np.ndarray) -> np.ndarray:
 
 
 op("complex", _complex, "real imag", face="function", jvp="linear",
-   real=lambda F, ct: F.real(ct), imag=lambda F, ct: F.imag(ct))  # fmt: skip
+   real=lambda F, ct, real: F.real(ct), imag=lambda F, ct, imag: F.imag(ct))  # fmt: skip
 op("polar", lambda size, angle: _complex(size * np.cos(angle), size * np.sin(angle)), "abs angle", face="function",
    abs=lambda F, ct, result: F.real(F.mul(F.conj(ct), F.sgn(result))),
    angle=lambda F, ct, result: F.real(F.mul(F.conj(ct), F.mul(result, 1j))))  # fmt: skip
