@@ -6,6 +6,7 @@ AutogradError (RuntimeError)
  +- DetachedInPlace     a saved tensor was cut from its graph by detach_()
  +- LeafInPlace         an in-place op on a leaf that requires grad
  |   +- ViewOfLeafInPlace
+ +- LeafMoved           a gradient arrives at a leaf that an in-place op has made a result since
  +- ViewInPlace         an in-place op on a view that does not allow it
  +- NonScalarRoot       an implicit gradient for a root of several elements
  +- NoGradRoot          a root that is not in any graph
@@ -47,6 +48,7 @@ GraphFreed = _error("GraphFreed", "graph-freed", "Backward through buffers that 
 DetachedInPlace = _error("DetachedInPlace", "detached-saved", "A saved tensor was cut from its graph by detach_().")
 LeafInPlace = _error("LeafInPlace", "leaf-inplace", "An in-place op on a leaf that requires grad.")
 ViewOfLeafInPlace = _error("ViewOfLeafInPlace", "leaf-inplace", "The same through a view of the leaf.", LeafInPlace)
+LeafMoved = _error("LeafMoved", "leaf-moved", "A gradient arrives at what was a leaf when the graph was made.")
 ViewInPlace = _error("ViewInPlace", "view-inplace", "An in-place op on a view that does not allow it.")
 NonScalarRoot = _error("NonScalarRoot", "non-scalar-root", "An implicit gradient for a root of several elements.")
 NoGradRoot = _error("NoGradRoot", "no-grad-root", "A root that is not in any graph.")

@@ -208,6 +208,8 @@ def accumulate(variable: Any, holder: list, recording: bool) -> None:
     First gradient: an array that nobody else holds is kept as it is, any other is copied. Later: in place, so that
     `.grad` stays the same object; out of place when the backward itself is recorded.
     """
+    if variable._edge is not None:
+        raise errors.LeafMoved("leaf variable has been moved into the graph interior")
     with _accumulating:
         meta, cotangent = variable._meta, holder[0]
         current = meta.grad

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from conformance._version import __version__
 from conformance.engines.torch_like import TorchLike
 from conformance.script import Script
 
@@ -24,3 +25,6 @@ class ReferenceEngine(TorchLike):
         import reference_engine
 
         super().__init__(reference_engine)
+
+    def version(self) -> str:
+        return __version__  # the two packages are released together

@@ -30,7 +30,7 @@ def test_every_row_of_torch_has_a_call():
 
 
 def test_reference_engine_saves_what_torch_saves(measured):
-    """Wherever the reference engine has the op, its row is torch's, but for the ops that docs/deviations.md lists, and no others."""
+    """Where the reference engine has the op, its row is torch's, but for the ops that docs/deviations.md lists."""
     found = saved.differences(measured[0], saved.read(TRUTH.read_text(encoding="utf-8")))
     text = (ROOT / "docs" / "deviations.md").read_text(encoding="utf-8")
     section = text[text.index("## Ops that save otherwise") :].split("\n## ")[0]
