@@ -87,6 +87,8 @@ class Feature(IntFlag):
     HELD = auto()  # the engine holds a tensor that torch has let go
     FLAG_OF_GRADIENT = auto()  # a gradient requires grad that torch's does not
     VERSION_REFUSED = auto()  # the engine refused, for a version
+    UNNAMED = auto()  # it is a refusal of torch's for a reason that no rule names
+    ABOUT_FREED = auto()  # one of the two refused, for a freed graph
     FREED_REFUSED = auto()  # the engine refused, for a freed graph
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from conformance import tolerance, transform
 from conformance.catalog import CATALOG
 from conformance.compare import NUMBERS, Difference, compare, same
+from conformance.engine import Category
 from conformance.execute import Executor
 from conformance.features import BITS
 from conformance.observe import Observation
@@ -85,6 +86,10 @@ class Judge:
             features |= BITS.HELD
         if difference.facet in FLAGS:
             features |= _told_by_flag(program, difference)
+        if difference.category == Category.FREED.value:
+            features |= BITS.ABOUT_FREED
+        if difference.kind == "missed error" and difference.category == Category.OTHER.value:
+            features |= BITS.UNNAMED
         if difference.kind == "spurious error":
             refusals = {"version": BITS.VERSION_REFUSED, "freed": BITS.FREED_REFUSED}
             features |= refusals.get(difference.category, 0)

@@ -24,6 +24,8 @@ from conformance.vocabulary import EVERYTHING, MOVE_NAMES, Vocabulary
 ONLY_A_DIFFERENCE_TELLS = (
     Feature.AT_KINK
     | Feature.HELD
+    | Feature.UNNAMED
+    | Feature.ABOUT_FREED
     | Feature.VIEW_UNDER_NO_GRAD
     | Feature.EXPECTED_NONE
     | Feature.FLAG_OF_GRADIENT
