@@ -13,6 +13,7 @@ PRECEDENCE: tuple[Rule, ...] = (
     *pipeline.RULES,
     *detach.RULES,
     *versions.REFUSALS,
+    *grad.GRAPHS,
     *lifetime.RULES,
     *grad.RULES,
     *requires_grad.RULES,

@@ -47,6 +47,24 @@ def unused() -> Program:
     return s.program()
 
 
+def of_gradient() -> Program:
+    """The graph of a gradient, walked twice."""
+    s = Sketch()
+    x = s.leaf([1.0, 2.0])
+    (g,) = s.grad(s.op("square", x), [x], [1.0, 3.0], create_graph=True)
+    s.backward(g, [1.0, 2.0], retain_graph=True)
+    s.backward(g, [2.0, 5.0])
+    return s.program()
+
+
+# A difference in what the graph of a gradient frees is no matter of lifetime: this comes before the rules of that area.
+GRAPHS = (
+    Rule(id="grad.freed-graph", level="MAY", source=SOURCE, exemplar=of_gradient, needs=F.HIGHER_ORDER,
+         statement="In the graph of a gradient the same nodes save tensors, and free them, as in torch's.",
+         why="What a derivative's own derivative needs depends on how the formula is composed.",
+         kinds=frozenset({"missed error", "spurious error"}), facets=frozenset({"error"}), claim_needs=F.ABOUT_FREED),
+)  # fmt: skip
+
 RULES = (
     Rule(id="grad.superfluous-graph", level="MAY", source=SOURCE, exemplar=through_grad, needs=F.CREATE_GRAPH,
          statement="With create_graph=True a gradient that depends on no leaf has no history.",

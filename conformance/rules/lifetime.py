@@ -31,16 +31,6 @@ def dropped() -> Program:
     return s.program()
 
 
-def of_gradient() -> Program:
-    """The graph of a gradient, walked twice."""
-    s = Sketch()
-    x = s.leaf([1.0, 2.0])
-    (g,) = s.grad(s.op("square", x), [x], [1.0, 3.0], create_graph=True)
-    s.backward(g, [1.0, 2.0], retain_graph=True)
-    s.backward(g, [2.0, 5.0])
-    return s.program()
-
-
 def held() -> Program:
     """An intermediate that a node saved outlives its last name."""
     s = Sketch()
@@ -52,10 +42,6 @@ def held() -> Program:
 
 
 RULES = (
-    Rule(id="lifetime.gradient-graph", level="MAY", source=SOURCE, exemplar=of_gradient, needs=F.HIGHER_ORDER,
-         statement="In the graph of a gradient the same nodes save tensors, and free them, as in torch's.",
-         why="What a derivative's own derivative needs depends on how the formula is composed.",
-         kinds=frozenset({"missed error", "spurious error"}), facets=frozenset({"error"}), claim_needs=F.ABOUT_FREED),
     Rule(id="lifetime.freed", source=SOURCE, exemplar=lambda: _again("square", None), needs=F.WALKED_AGAIN,
          statement="A second backward through a graph that saved tensors is refused, unless retain_graph was set.",
          why="The buffers are freed by the first pass; using them anyway means they were kept.", refusal=Category.FREED,

@@ -106,9 +106,9 @@ def test_every_feature_is_reached() -> None:
     for area in AREA_NAMES:
         for _, scope in some(area, 400):
             met |= scope.features
-    missed = Feature(int(~Feature(0)) & ~met) & ~ONLY_A_DIFFERENCE_TELLS
+    missed = [feature.name for feature in Feature if not feature & (met | ONLY_A_DIFFERENCE_TELLS)]
 
-    assert missed == Feature(0)
+    assert missed == []
 
 
 def test_every_rule_is_exercised(oracle: Any) -> None:
@@ -228,7 +228,7 @@ def test_an_unknown_area_is_a_usage_error() -> None:
 )
 def test_a_found_program_shrinks(wanted: Any, most: int) -> None:
     """Hypothesis shrinks what it finds to few steps."""
-    quick = settings(QUIET, max_examples=2000, phases=[Phase.generate, Phase.shrink])
+    quick = settings(QUIET, max_examples=2000, phases=[Phase.generate, Phase.shrink], derandomize=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = find(programs("views"), wanted, settings=quick)

@@ -30,6 +30,8 @@ def running_on(engine: str) -> Iterator[None]:
             import reference_engine
 
             stack.enter_context(reference_engine.installed_as_torch())
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            patch.setenv("PYTHONPATH", str(HERE / "as_torch"))  # for the facts that look into a child process
         else:
             pytest.importorskip("torch")
         stack.enter_context(warnings.catch_warnings())
