@@ -32,6 +32,7 @@ from conformance.reduce import EXECUTIONS, reduce, symptom
 from conformance.rules import RULES, Rule
 from conformance.scope import Scope
 from conformance.script import Script
+from conformance.tally import Tally
 from conformance.vocabulary import Vocabulary
 
 PHASES = (8, 32, 128)  # programs a phase: small at first, so that every area is met within the first second
@@ -100,7 +101,7 @@ class Run:
         self.progress = progress or (lambda tick: None)
         self.rules = options.chosen
         self.areas = [a for a in AREAS if any(r.area == a.name for r in self.rules)]
-        self.exercised: Counter[tuple[int, str | None]] = Counter()
+        self.tally = Tally()
         self.failing: Counter[str] = Counter()
         self.safe: set[str] = set()
         self.causes: dict[str, list[str]] = {}
@@ -133,7 +134,8 @@ class Run:
                 yield from self.search()
         except KeyboardInterrupt:
             self.stop()
-        results = [self.result(rule) for rule in self.rules]
+        counts = self.tally.count(self.rules)
+        results = [self.result(rule, counts[rule.id]) for rule in self.rules]
         yield from results
         seconds = time.monotonic() - self.started
         rate = self.programs / max(seconds, 1e-9)
@@ -170,9 +172,8 @@ class Run:
         words += [w for a in o.areas for w in ("--area", a)] + [w for r in o.rules for w in ("--rule", r)]
         return shlex.join(words)
 
-    def result(self, rule: Rule) -> RuleResult:
-        """What became of a rule."""
-        count = sum(n for (features, outcome), n in self.exercised.items() if rule.exercised(features, outcome))
+    def result(self, rule: Rule, count: int) -> RuleResult:
+        """What became of a rule that so many programs exercised."""
         causes = self.causes.get(rule.id, [])
         reason = self.unsupported.get(rule.id, "")
         if reason:
@@ -245,7 +246,7 @@ class Run:
             if e.unsupported is not None or o.unsupported is not None:
                 continue
             self.programs += 1
-            self.exercised[features, e.refusal.category if e.refusal else None] += 1
+            self.tally.add(features, e.refusal.category if e.refusal else None)
             if not self.judge.agree_quickly(program, e, o):
                 yield from self.fail(program, area)
 
