@@ -1,7 +1,7 @@
 """Run code written for torch on this engine: `import torch` then means this package.
 
 with reference_engine.installed_as_torch():
-    import torch
+    exec(code_that_imports_torch)
 """
 
 from __future__ import annotations
