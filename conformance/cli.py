@@ -244,6 +244,9 @@ def main() -> None:
         status = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
         status = _say("interrupted", 3)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        status = 2
     except click.ClickException as error:
         status = _say(f"{error.format_message()} (type conformance --help)".replace("\n", " "), 2)
     except ConformanceError as error:

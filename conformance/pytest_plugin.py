@@ -25,8 +25,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """The marker that each item carries."""
     config.addinivalue_line("markers", "autograd_rule(id, area, level): an item of the autograd conformance suite.")
-    if config.getoption("--autograd-engine"):  # programs look at gradients of non-leaves on purpose
-        config.addinivalue_line("filterwarnings", "ignore:The .grad attribute of a Tensor that is not a leaf")
 
 
 def pytest_collection(session: pytest.Session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 from conformance import engines, program
@@ -52,7 +53,9 @@ def replay_text(subject: Program, engine_name: str, oracle_name: str) -> tuple[s
     engine, oracle = engines.load(engine_name), engines.load(oracle_name)
     facets = facets_of(engine) & facets_of(oracle)
     judge = Judge(Executor(oracle, facets), Executor(engine, facets))
-    case = judge.examine(subject)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # programs do on purpose what engines warn of
+        case = judge.examine(subject)
     if case is None:
         observed = judge.engine.run(subject)
         if observed.unsupported is not None:

@@ -7,6 +7,7 @@ import platform
 import random
 import shlex
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -129,7 +130,8 @@ class Run:
         self.started, cpu = time.monotonic(), time.process_time()
         yield self.header()
         try:
-            with rare_collections():
+            with rare_collections(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # programs do on purpose what engines warn of
                 yield from self.exemplars()
                 yield from self.search()
         except KeyboardInterrupt:

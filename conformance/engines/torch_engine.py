@@ -28,8 +28,6 @@ class TorchEngine(TorchLike):
                 "python3 -m pip install -U torch"
             )
         torch.set_num_threads(1)
-        warnings.filterwarnings("ignore", module=r"torch\b")
-        warnings.filterwarnings("ignore", message=r".*(non-leaf|create_graph=True|gradient argument).*")
         super().__init__(torch)
         self._run_backward = torch.autograd.Variable._execution_engine.run_backward
         with warnings.catch_warnings():  # torch warns once of the cycle that create_graph makes between a leaf and its gradient
