@@ -87,3 +87,9 @@ AREAS: tuple[Area, ...] = (
 
 AREA_NAMES: tuple[str, ...] = tuple(area.name for area in AREAS)
 BY_NAME: dict[str, Area] = {area.name: area for area in AREAS}
+
+# What holds in every area: shapes of leaves, and how large values and results may grow.
+SHAPES = ((2,), (), (3,), (2, 2), (2, 3), (1,), (3, 2), (2, 1), (1, 3), (2, 1, 2), (2, 2, 2), (0,), (2, 0), (2, 1, 1, 2))
+LIMIT = 50.0  # the largest magnitude of a value, so that float32 gradients stay well scaled
+EXACT_LIMIT = 512.0  # magnitude / spacing in exact mode, so that products of a few gradients fit in float32's 24 bits
+MOST_ELEMENTS = 24

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from conformance.areas import Area
+from conformance.areas import EXACT_LIMIT, LIMIT, MOST_ELEMENTS, SHAPES, Area
 from conformance.bad_calls import BAD_CALLS
 from conformance.catalog import Bounds, Op, Shape, ShapeError, size
 from conformance.chooser import Chooser
@@ -37,11 +37,6 @@ from conformance.scope import Scope
 from conformance.slots import FLOATS, Slot
 from conformance.values import BANKS, EXACT, GENERAL, GRADIENTS, OFFSETS, indices, values
 from conformance.vocabulary import EVERYTHING, MOVE_NAMES, Vocabulary, tables
-
-SHAPES = ((2,), (), (3,), (2, 2), (2, 3), (1,), (3, 2), (2, 1), (1, 3), (2, 1, 2), (2, 2, 2), (0,), (2, 0), (2, 1, 1, 2))
-LIMIT = 50.0  # the largest magnitude of a value, so that float32 gradients stay well scaled
-EXACT_LIMIT = 512.0  # magnitude / spacing in exact mode, so that products of a few gradients fit in float32's 24 bits
-MOST_ELEMENTS = 24
 
 
 class Generator:

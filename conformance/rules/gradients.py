@@ -99,15 +99,6 @@ def forward() -> Program:
     return s.program()
 
 
-def in_place() -> Program:
-    """A non-leaf squared in place."""
-    s = Sketch()
-    h = s.op("mul_scalar", s.leaf([1.0, -2.0]), value=2.0)
-    s.write("square_", h)
-    s.backward(h, [1.0, 3.0])
-    return s.program()
-
-
 def kink() -> Program:
     """relu at 0"""
     return one("relu", [0.0, -1.0, 2.0], [5.0, 7.0, 9.0])

@@ -14,9 +14,7 @@ from conformance.program import Program
 
 Level = Literal["MUST", "MAY"]
 
-GRAD_VALUE = frozenset({"grad"})
 VALUE = frozenset({"value"})
-ANY_VALUE = frozenset({"grad", "value"})
 FLAGS = frozenset({"requires_grad", "is_leaf", "grad_fn"})
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 
-from conformance.areas import AREA_NAMES, AREAS, BY_NAME
+from conformance.areas import AREA_NAMES, AREAS, BY_NAME, EXACT_LIMIT, LIMIT, MOST_ELEMENTS, SHAPES
 from conformance.catalog import CATALOG
 from conformance.chooser import SeededChooser, pick
 from conformance.engine import Category, Engine
 from conformance.errors import UsageError
 from conformance.features import Feature
-from conformance.generate import EXACT_LIMIT, LIMIT, MOST_ELEMENTS, SHAPES, generate
+from conformance.generate import generate
 from conformance.program import Apply, Leaf, Mutate, Program, check_structure, from_json, to_json
 from conformance.scope import Scope
 from conformance.strategy import programs

@@ -19,7 +19,6 @@ FILE_LINES = 400
 FUNCTION_LINES = 60
 # Files and functions above the limits, with their sizes. A number here may go down, and an entry may go; nothing may be added.
 LARGE_FILES = {
-    "conformance/generate.py": 404,
     "conformance/scope.py": 546,
 }
 LARGE_FUNCTIONS: dict[str, int] = {}
@@ -27,7 +26,7 @@ LARGE_FUNCTIONS: dict[str, int] = {}
 # Word -> why not.
 FORBIDDEN_WORDS = {
     r"TODO|FIXME|XXX|HACK": "work left is no comment",
-    r"/home/\w|/root/|/tmp/\w": "paths of one machine",
+    r"[\"'\s](/home|/root|/tmp)/\w": "paths of one machine",
     r"\bgrad_out\b": "the gradient coming into an op is its cotangent",
     r"\b[Hh]elper (session|agent)|\bsubagent": "who wrote it is no matter of the code",
 }

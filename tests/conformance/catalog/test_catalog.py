@@ -12,10 +12,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from conformance.areas import LIMIT, SHAPES
 from conformance.catalog import CATALOG, CHAPTERS, Bounds, Op, ShapeError, size
 from conformance.catalog.code import compile_code
 from conformance.chooser import SeededChooser
-from conformance.generate import LIMIT, SHAPES
 from conformance.values import BANKS, indices, values
 
 DRAWS = 60
