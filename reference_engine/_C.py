@@ -13,6 +13,34 @@ class _autograd:
             t._storage.version = v
 
 
+def _current_autograd_node() -> Any:
+    """The node that the running backward is at: known for those that have hooks, and for custom Functions."""
+    from .modes import state
+
+    return state.tasks[-1].node if state.tasks else None
+
+
+def _current_graph_task_id() -> int:
+    """A number for the running backward, -1 outside."""
+    from .modes import state
+
+    return id(state.tasks[-1]) if state.tasks else -1
+
+
+def _will_engine_execute_node(node: Any) -> bool:
+    """Whether the running backward reaches a node. Raises outside one."""
+    from .engine import current_task
+
+    return current_task().will_run(node)
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops of this thread are recorded."""
+    from .modes import state
+
+    return state.grad
+
+
 def _set_grad_enabled(mode: bool) -> None:
     from .modes import state
 

@@ -19,35 +19,37 @@ from .tensor import Tensor
 from .modes import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled,
 )  # fmt: skip
-from .ops import pointwise, binary, compare, shape, strided, parts, join, reduce, norms, scan
+from .ops import pointwise, binary, compare, shape, unit_dims, strided, parts, join, reduce, norms, scan
 from .ops import index, indexadd, linalg, cast, activation, create, random, operators
 from .ops import aten as _aten, chapters as _chapters
+from .ops.faces import named_input as _named_input
 from .ops.table import FUNCTIONS as _FUNCTIONS
-from . import copying as _copying, printing as _printing
+from . import leaves as _leaves, printing as _printing
+from .copying import load, save
 from .install import installed_as_torch
 
 _chapters.load()
 _here = _sys.modules[__name__]
 for _name in (
-    "pointwise", "binary", "compare", "shape", "strided", "parts", "join", "reduce", "norms", "scan", "index", "indexadd",
+    "pointwise", "binary", "compare", "shape", "unit_dims", "strided", "parts", "join", "reduce", "norms", "scan", "index",
+    "indexadd",
     "linalg", "cast", "activation", "create", "random", "operators",
 ):  # fmt: skip
     delattr(_here, _name)
 for _name, _fn in _FUNCTIONS.items():
-    setattr(_here, _name, _fn)
+    setattr(_here, _name, _named_input(_fn))
 for _name in _dtypes.NAMES:
     setattr(_here, _name, getattr(_dtypes, _name))
 
 from . import autograd, nn, optim  # noqa: E402
-from . import _C, fft, func, linalg, special, utils  # noqa: E402
+from . import _C, cuda, fft, func, linalg, special, utils  # noqa: E402
 from .func import vmap  # noqa: E402
-from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled  # noqa: E402
+from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled, set_anomaly_enabled  # noqa: E402
 from .ops.random import Generator, default_generator  # noqa: E402
 
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
-strided = "torch.strided"
-contiguous_format, preserve_format = "torch.contiguous_format", "torch.preserve_format"
 newaxis = None
+__version__ = "2.13.0"  # of the torch whose behaviour this is
 
 
 def result_type(a: Any, b: Any) -> dtype:

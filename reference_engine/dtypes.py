@@ -199,6 +199,12 @@ class Size(tuple):
         return Size(got) if isinstance(key, slice) else got
 
 
+_DEVICES = (
+    "cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga", "maia", "xla", "lazy", "vulkan",
+    "mps", "meta", "hpu", "mtia", "privateuseone",
+)  # fmt: skip
+
+
 class device:
     """Where a tensor lives: always the CPU here."""
 
@@ -206,6 +212,8 @@ class device:
 
     def __init__(self, kind: Any = "cpu", index: Any = None) -> None:
         name, _, number = str(kind).partition(":")
+        if name not in _DEVICES:
+            raise RuntimeError(f"Expected one of {', '.join(_DEVICES)} device type at start of device string: {name}")
         self.type = name
         self.index = _py_int(number) if number else index
 

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush, heappushpop
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from . import errors
-from .graph import AccumulateGrad, Node, NodeHooks, accumulate
-from .modes import state
-from .tensor import Tensor, wrap
+from . import errors, hook_calls
+from .graph import AccumulateGrad, Node
+from .modes import alert, state
+from .tensor import Tensor
 
 ndarray = np.ndarray
+_array_of = attrgetter("_array")
 
 
 class GraphTask:
@@ -29,6 +31,8 @@ class GraphTask:
     execute: set[Node] | None = None  # the nodes that may run; None: every node
     captures: dict[Node, list[tuple[int, int]]] = {}  # node -> (output number, place in `captured`)
     captured: Sequence[Any] = ()
+    seeds: Sequence[Tensor] = ()
+    node: Node | None = None  # of the watched nodes and custom Functions, the one that runs
     callbacks: Sequence[Any] = ()
 
     def __init__(self, keep: bool, create: bool, waiting: dict[Node, int]) -> None:
@@ -67,42 +71,42 @@ def run(
     into_leaves: accumulate into .grad (backward), else capture (grad). With `inputs`, only paths to them run.
     """
     # Tangents live on Tensors: with dual levels in force the formulas run on Tensors, recorded or not.
-    task = GraphTask(keep, create or state.dual_level >= 0, _count(roots))
+    mode = state.__dict__  # this thread's own: what it holds is read and set several times
+    task = GraphTask(keep, create or mode["dual_level"] >= 0, _count(roots))
+    task.seeds = seeds
     if inputs:
         _restrict(task, inputs, into_leaves)
-    before = state.grad
-    state.grad = create
-    state.tasks.append(task)
+    before, mode["grad"] = mode["grad"], create
+    mode["tasks"].append(task)
     try:
-        _loop(task, roots, seeds if task.create else [t._array for t in seeds])
-        done = 0
-        while done < len(task.callbacks):
-            task.callbacks[done]()
-            done += 1
+        _loop(task, roots, seeds if task.create else map(_array_of, seeds))
+        if task.callbacks:
+            _call_back(task)
     finally:
-        state.grad = before
-        state.tasks.pop()
+        mode["grad"] = before
+        mode["tasks"].pop()
     return task.captured
+
+
+def _call_back(task: GraphTask) -> None:
+    """Run the final callbacks; one may queue others."""
+    done = 0
+    while done < len(task.callbacks):
+        task.callbacks[done]()
+        done += 1
 
 
 def _count(roots: Sequence[tuple[Node, int]]) -> dict[Node, int]:
     """How many edges lead to each node that the roots reach."""
     waiting: dict[Node, int] = {}
-    fresh = []
-    for node, _ in roots:
-        if node in waiting:
-            waiting[node] += 1
-        else:
-            waiting[node] = 1
-            fresh.append(node)
-    while fresh:
-        for node, _ in fresh.pop().edges:
-            if node is not None:
-                if node in waiting:
-                    waiting[node] += 1
-                else:
-                    waiting[node] = 1
-                    fresh.append(node)
+    found = [roots]
+    for edges in found:  # which grows meanwhile
+        for node, _ in edges:
+            if node in waiting:
+                waiting[node] += 1
+            elif node is not None:
+                waiting[node] = 1
+                found.append(node.edges)
     return waiting
 
 
@@ -125,12 +129,12 @@ def _restrict(task: GraphTask, inputs: Sequence[tuple[Node, int]], into_leaves: 
             task.captures.setdefault(node, []).append((nr, i))
 
 
-def _loop(task: GraphTask, edges: Sequence, grads: Sequence) -> None:
+def _loop(task: GraphTask, edges: Sequence, grads: Any) -> None:
     """Distribute cotangents along edges and run nodes until none is ready. `edges`, `grads`: the roots and their seeds."""
     waiting, execute, captures, create = task.waiting, task.execute, task.captures, task.create
-    watched = bool(captures) or state.anomaly
+    keep, watched = task.keep, bool(captures or (alert.on and state.anomaly))
     buffers: dict[Any, Any] = {}
-    own: set[Any] = set()  # buffers that were allocated here, and may be added to in place
+    own: Any = ()  # buffers that were allocated here, and may be added to in place: a set as soon as there are any
     ready: list[tuple[int, Node]] = []
     while True:
         newest = None
@@ -142,14 +146,14 @@ def _loop(task: GraphTask, edges: Sequence, grads: Sequence) -> None:
                 continue
             if grad is not None:
                 key = (node, nr) if nr else node
-                seen = buffers.get(key)
-                if seen is None:
+                if key not in buffers:
                     buffers[key] = grad
-                elif key in own and grad.dtype is seen.dtype:
+                elif key in own and grad.dtype is (seen := buffers[key]).dtype:
                     np.add(seen, grad, seen)
                 else:
-                    buffers[key] = seen = seen + grad
+                    buffers[key] = seen = buffers[key] + grad
                     if seen.__class__ is ndarray:
+                        own = own or set()
                         own.add(key)
             if not left:
                 if newest is None:
@@ -171,7 +175,11 @@ def _loop(task: GraphTask, edges: Sequence, grads: Sequence) -> None:
                 continue
         elif node.__class__ is AccumulateGrad:
             if node in buffers:
-                _sink(node, [buffers.pop(node)], create)
+                node.take([buffers.pop(node)], create)
+            else:
+                node.taken()
+            if not ready:
+                return
             edges = grads = ()
             continue
         elif (grad := buffers.pop(node, None)) is not None:
@@ -179,27 +187,13 @@ def _loop(task: GraphTask, edges: Sequence, grads: Sequence) -> None:
         else:
             grads = node.undefined(create) if node.runs_undefined else (None,) * len(node.edges)
         edges = node.edges
-        if not task.keep:
+        if not keep:
             node.release()
-
-
-def _sink(node: AccumulateGrad, holder: list, create: bool) -> None:
-    """Let a leaf take its gradient (the only element of `holder`), then call its post-accumulate hooks."""
-    variable = node.variable
-    if not (variable._rg or variable.requires_grad):
-        return
-    if create and not state.grad:
-        holder[0] = holder[0]._array  # on Tensors only for the sake of tangents, which .grad does not keep
-    accumulate(variable, holder, create and state.grad)
-    hooks = variable._meta.post_hooks
-    if hooks:
-        for hook in list(hooks.values()):
-            if hook(variable) is not None:
-                raise errors.HookError("Tensor post accumulate grad hooks should return None.")
 
 
 def _watched(task: GraphTask, node: Node, buffers: dict) -> Any:
     """Run a node with several outputs, with hooks, or with a capture. Returns one gradient for each edge."""
+    task.node = node
     create, hooks = task.create, node.hooks
     several = node.more is not None
     cts = [buffers.pop((node, nr) if nr else node, None) for nr in range(1 + max(node.more))] if several else None
@@ -208,19 +202,19 @@ def _watched(task: GraphTask, node: Node, buffers: dict) -> Any:
     runs = task.execute is None or node in task.execute
     captures = task.captures.get(node, ())
     if hooks is not None and not runs:
-        _tensor_hooks(node, hooks, cts, create)
+        hook_calls.tensor_hooks(task, hooks, cts)
     # As in torch: what is captured of a node that runs as well is the gradient before its hooks.
     for nr, i in captures:
         got = cts[nr]
-        task.captured[i] = got if got is None or create else _outward(cts, nr)
+        task.captured[i] = got if got is None or create else hook_calls.captured(task, cts, nr)
     if not runs:
         return ()
     if hooks is not None:
-        _tensor_hooks(node, hooks, cts, create)
+        hook_calls.tensor_hooks(task, hooks, cts)
     if node.__class__ is AccumulateGrad:
-        return _run_sink(node, hooks, cts, create)
+        return hook_calls.sink(task, node, hooks, cts)
     if hooks is not None and hooks.pre:
-        _pre_hooks(node, hooks, cts, create)
+        hook_calls.pre_hooks(task, hooks, cts)
     if any(c is not None for c in cts):
         ct = cts if several else cts[0]
         formula = node.differentiate if create else node.backward
@@ -228,7 +222,9 @@ def _watched(task: GraphTask, node: Node, buffers: dict) -> Any:
     else:
         grads = node.undefined(create) if node.runs_undefined else (None,) * len(node.edges)
     if hooks is not None and hooks.post:
-        grads = _post_hooks(hooks, grads, cts, create)
+        if task.execute is not None:  # what no input of the task needs was not asked for
+            grads = [g if target is not None and task.will_run(target) else None for g, (target, _) in zip(grads, node.edges)]
+        grads = hook_calls.post_hooks(task, hooks, grads, cts, node.shown)
     return grads
 
 
@@ -236,91 +232,3 @@ def _suspicious(node: Node, formula: Any, ct: Any) -> Any:
     from .autograd.anomaly_mode import run
 
     return run(node, formula, ct)
-
-
-def _run_sink(node: AccumulateGrad, hooks: NodeHooks | None, cts: list, create: bool) -> tuple:
-    if hooks is not None and hooks.pre:
-        _pre_hooks(node, hooks, cts, create)
-    seen = (cts[0] if create else wrap(cts[0]),) if hooks is not None and hooks.post and cts[0] is not None else (None,)
-    if cts[0] is not None:
-        _sink(node, cts, create)
-    if hooks is not None and hooks.post:
-        for hook in list(hooks.post.values()):
-            hook((), seen)
-    return ()
-
-
-def _outward(cts: list, nr: int) -> Tensor:
-    """The cotangent as a Tensor for eyes outside: an array that others hold too is copied first."""
-    got = cts[nr]
-    if type(got) is ndarray and got.base is not None:
-        got = got.copy(order="K") if 0 not in got.strides else np.ascontiguousarray(got).reshape(got.shape)
-    return wrap(got)
-
-
-def _as_tensor(x: Any) -> Any:
-    return x if x is None or isinstance(x, Tensor) else wrap(x)
-
-
-def _check_same(before: Any, after: Any) -> None:
-    """A tensor hook may change the value of a gradient, not its kind."""
-    if not isinstance(after, Tensor):
-        raise TypeError(f"expected Variable, but hook returned '{type(after).__name__}'")
-    if before is None:
-        return
-    if before.dtype is not after.dtype:
-        raise errors.HookError(f"hook '<hook>' has changed the type of value (was {before.dtype} got {after.dtype})")
-    if before._array.shape != after._array.shape:
-        raise errors.HookError(f"hook '<hook>' has changed the size of value (was {list(before.shape)} got {list(after.shape)})")
-
-
-def _tensor_hooks(node: Node, hooks: NodeHooks, cts: list, create: bool) -> None:
-    """Hooks of the tensors that are this node's outputs, then retain_grad. Changes `cts` in place."""
-    for nr, dictionary in hooks.tensor.items():
-        for hook in list(dictionary.values()):
-            value = _as_tensor(cts[nr])
-            cts[nr] = value if create or value is None else value._array
-            got = hook(value)
-            if got is not None:
-                _check_same(value, got)
-                cts[nr] = got if create else got._array
-            value = got = None
-    for nr, ref in hooks.retains.items():
-        variable = ref()
-        if variable is None or cts[nr] is None:
-            continue
-        meta = variable._meta
-        if meta.grad is None:
-            meta.grad = cts[nr].clone() if create else wrap(np.array(cts[nr], order="K", copy=True))
-        else:
-            meta.grad = meta.grad + cts[nr] if create else wrap(meta.grad._array + cts[nr])
-
-
-def _pre_hooks(node: Node, hooks: NodeHooks, cts: list, create: bool) -> None:
-    for hook in list(hooks.pre.values()):
-        values = tuple(_as_tensor(c) for c in cts)
-        got = hook(values)
-        if got is not None:
-            got = got if isinstance(got, (tuple, list)) else (got,)
-            for before, after in zip(values, got):
-                if after is not None:
-                    _check_same(before, after)
-            cts[:] = [g if create or g is None else g._array for g in got]
-
-
-def _post_hooks(hooks: NodeHooks, grads: Sequence, cts: list, create: bool) -> tuple:
-    outputs = tuple(_as_tensor(c) for c in cts)
-    for hook in list(hooks.post.values()):
-        values = tuple(_as_tensor(g) for g in grads)
-        got = hook(values, outputs)
-        if got is not None:
-            got = got if isinstance(got, (tuple, list)) else (got,)
-            if len(got) != len(values):
-                raise errors.HookError(
-                    f"hook '<hook>' has returned an incorrect number of values (got {len(got)}, but expected {len(values)})"
-                )
-            for before, after in zip(values, got):
-                if after is not None:
-                    _check_same(before, after)
-            grads = tuple(g if create or g is None else g._array for g in got)
-    return tuple(grads)

@@ -26,6 +26,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from .dtypes import OF_NUMPY
+
 
 class AutogradError(RuntimeError):
     """The root; `category` names the kind of fault, independent of the wording."""
@@ -79,6 +81,9 @@ def freed(name: str) -> Exception:
 
 def mismatch(arrays: Any, cause: Exception) -> Exception:
     """The error of operands that do not broadcast; any other complaint of NumPy's keeps its words."""
+    if "same number of dimensions" in str(cause):
+        ranks = [a.ndim for part in arrays for a in (part if isinstance(part, list) else [part]) if hasattr(a, "ndim")]
+        return ShapeMismatch(f"Tensors must have same number of dimensions: got {ranks[0]} and {ranks[-1]}")
     shapes = [a.shape for a in arrays if getattr(a, "shape", None)]
     for a, b in pairwise(shapes):
         for i in range(1, min(len(a), len(b)) + 1):
@@ -88,6 +93,45 @@ def mismatch(arrays: Any, cause: Exception) -> Exception:
                     f"dimension {max(len(a), len(b)) - i}"
                 )
     return ShapeMismatch(str(cause))
+
+
+COMPLAINTS = (ValueError, TypeError, IndexError)  # what NumPy raises when it refuses operands
+
+# What NumPy says -> kind and text of what torch says; {name}: the op, {kind}: the operands' dtype.
+_NUMPY_SAYS = {
+    "numpy boolean negative": (RuntimeError, "Negation, the `-` operator, on a bool tensor is not supported. If you are trying "
+                               "to invert a mask, use the `~` or `logical_not()` operator instead."),
+    "numpy boolean subtract": (RuntimeError, "Subtraction, the `-` operator, with two bool tensors is not supported. Use the "
+                               "`^` or `logical_xor()` operator instead."),
+    "ufunc 'invert' not supported": (TypeError, "~ (operator.invert) is only implemented on integer and Boolean-type tensors"),
+    "not supported for the input types": (NotImplementedError, "\"{name}_cpu\" not implemented for '{kind}'"),
+}  # fmt: skip
+# Ops that say "index out of range in self" of a bad index; all others of those below name the index.
+_UNNAMED_INDEX = frozenset(("index_select", "index_add", "index_copy", "index_fill", "embedding"))
+
+
+def complaint(name: str, operands: Any, cause: Exception) -> Exception:
+    """Torch's error for what NumPy refused in the kernel of an op; an error that is torch's already stays as it is."""
+    text = str(cause)
+    if isinstance(cause, ValueError):
+        return mismatch(operands, cause)
+    if isinstance(cause, IndexError):
+        if "is out of bounds for axis" not in text:
+            return cause
+        if name in _UNNAMED_INDEX:
+            return IndexError("index out of range in self")
+        return RuntimeError(text.replace("axis", "dimension"))
+    for said, (kind, ours) in _NUMPY_SAYS.items():
+        if said in text:
+            dtype = next((OF_NUMPY[a.dtype].long_name for a in operands if hasattr(a, "dtype")), "")
+            return kind(ours.format(name=name, kind=dtype))
+    return cause
+
+
+def real_gradients_only(name: str) -> Exception:
+    """The error of a complex result of an op whose derivative is known for real ones only."""
+    name = name.removesuffix("_row")
+    return NotDifferentiable(f"{name} does not support automatic differentiation for outputs with complex dtype.")
 
 
 def out_argument(name: str) -> Exception:

@@ -141,7 +141,7 @@ def _results(tree: Any, transform: Transform) -> Any:
 def _pick(args: tuple, argnums: Any) -> tuple[tuple, list[int]]:
     """The arguments to differentiate by, and where they stand."""
     if not isinstance(argnums, (int, tuple)):
-        raise RuntimeError(f"argnum must be int or tuple, got: {type(argnums)}")
+        raise RuntimeError(f"argnums must be int or Tuple[int, ...], got: {type(argnums)}")
     places = []
     for n in argnums if isinstance(argnums, tuple) else (argnums,):
         if not -len(args) <= n < len(args):
@@ -184,6 +184,7 @@ def grad_and_value(func: Callable, argnums: Any = 0, has_aux: bool = False) -> C
                         "grad_and_value(f)(*args): output of function f should be a tuple: (output, aux) if has_aux is True"
                     )
                 out, aux = out
+                _check_aux(aux)
             if not isinstance(out, Tensor):
                 raise RuntimeError(f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(out)}")
             if out._array.ndim != 0:
@@ -210,6 +211,12 @@ def grad(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
     return wrapper
 
 
+def _check_aux(aux: Any) -> None:
+    for x in tree_flatten(aux)[0]:
+        if not isinstance(x, Tensor):
+            raise RuntimeError(f"Expected tensors, got unsupported type {type(x)}")
+
+
 def _only_tensors(name: str, tree: Any) -> tuple[list, Any]:
     leaves, spec = tree_flatten(tree)
     for x in leaves:
@@ -229,7 +236,13 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
             if not (isinstance(out, tuple) and len(out) == 2):
                 raise RuntimeError("vjp(f, *primals): output of function f should be a tuple: (output, aux) if has_aux is True")
             out, aux = out
+            _check_aux(aux)
         outs, out_spec = _only_tensors("vjp(f, *primals)", out)
+        for x in outs:
+            if x._array.dtype.kind not in "fc":
+                raise RuntimeError(
+                    f"vjp(f, ...): All outputs of f must be floating-point or complex Tensors, got Tensor with dtype {x.dtype}"
+                )
 
     def vjp_fn(cotangents: Any, retain_graph: bool = True, create_graph: Any = None) -> Any:
         cts, ct_spec = tree_flatten(cotangents)
@@ -266,9 +279,8 @@ def _dual(x: Tensor, tangent: Tensor, level: Level, transform: Transform) -> Ten
 def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False, has_aux: bool = False) -> tuple:
     """(func(*primals), its derivative along the tangents[, aux])"""
     where = "jvp(f, primals, tangents)"
-    for name, x in (("primals", primals), ("tangents", tangents)):
-        if not isinstance(x, tuple):
-            raise RuntimeError(f"{where}: Expected {name} to be a tuple. E.g. it should be valid to call f(*primals).")
+    if not isinstance(primals, tuple):
+        raise RuntimeError(f"{where}: Expected primals to be a tuple. E.g. it should be valid to call f(*primals).")
     leaves, spec = tree_flatten(primals)
     directions, direction_spec = tree_flatten(tangents)
     if spec != direction_spec:
@@ -277,6 +289,14 @@ def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False
             f"of 3 tensors, tangents also must be. Got primals with structure {spec} and tangents with structure "
             f"{direction_spec}"
         )
+    for name, given in (("primals", leaves), ("tangents", directions)):
+        if not given:
+            raise RuntimeError(f"{where}: Expected {name} to contain at least one Tensor.")
+        for x in given:
+            if not isinstance(x, Tensor):
+                raise RuntimeError(f"{where}: Expected {name} to only contain Tensors, got {type(x)}")
+    if stack.levels and stack.levels[-1].by_hand:
+        raise RuntimeError("Nested forward mode AD is not supported at the moment")
     with Transform() as transform:
         state.grad = transform.grad
         with Level() as level:
@@ -287,6 +307,7 @@ def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False
                 if not (isinstance(out, tuple) and len(out) == 2):
                     raise RuntimeError(f"{where}: output of function f should be a tuple: (output, aux) if has_aux is True")
                 out, aux = out
+                _check_aux(aux)
             outs, out_spec = _only_tensors(where, out)
             found = [_direction(o, level, strict) for o in outs]
     trees = tree_unflatten([_primal(o) for o in outs], out_spec), tree_unflatten(found, out_spec)
@@ -312,13 +333,26 @@ def _primal(out: Tensor) -> Tensor:
 def linearize(func: Callable, *primals: Any) -> tuple:
     """(func(*primals), the function from tangents to the derivative along them)"""
 
+    leaves, spec = tree_flatten(primals)
+
     def along(*tangents: Any) -> Any:
+        given, given_spec = tree_flatten(tangents)
+        if given_spec != spec:
+            raise RuntimeError(f"Expected tangents to have the same tree structure as the primals: {given_spec} and {spec}")
+        for i, (x, t) in enumerate(zip(leaves, given)):
+            if x.shape != t.shape or x.dtype is not t.dtype:
+                what, of = ("shape", lambda a: a.shape) if x.shape != t.shape else ("dtype", lambda a: a.dtype)
+                raise RuntimeError(
+                    f"tangent:{i} with {what} {of(t)} in flattened pytree doesn't match the {what} {of(x)} of the "
+                    "corresponding primal"
+                )
         return jvp(func, primals, tangents)[1]
 
     return func(*primals), along
 
 
-from .func_matrices import functional_call, hessian, jacfwd, jacrev, stack_module_state, vmap  # noqa: E402
+from .func_matrices import functional_call, hessian, jacfwd, jacrev, stack_module_state  # noqa: E402
+from .func_vmap import vmap  # noqa: E402
 
 __all__ = [
     "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state",

@@ -1,7 +1,7 @@
-"""torch.func, the second part: whole Jacobians, vmap, and modules called with other parameters.
+"""torch.func, the second part: whole Jacobians, and modules called with other parameters.
 
-A Jacobian is made row by row (jacrev) or column by column (jacfwd), vmap runs the function once for each entry: this is
-a specification, and the results are those of the batched computation.
+A Jacobian is made row by row (jacrev) or column by column (jacfwd): this is a specification, and the results are those
+of the batched computation.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ def jacrev(
     func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_size: Any = None, _preallocate_and_copy: bool = False
 ) -> Callable:
     """A function that gives the Jacobian of func, by reverse mode: for each output, for each input."""
+    if chunk_size is not None and chunk_size <= 0:
+        raise ValueError("jacrev: `chunk_size` should be greater than 0.")
 
     @functools.wraps(func)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -100,72 +102,22 @@ def hessian(func: Callable, argnums: Any = 0) -> Callable:
     return jacfwd(jacrev(func, argnums), argnums)
 
 
-# ---- vmap -------------------------------------------------------------------------------------------------------------
-
-
-def _spread(dims: Any, tree: Any) -> list:
-    """One entry of `dims` for each leaf of `tree`."""
-    if dims is None or isinstance(dims, int):
-        return [dims] * len(tree_leaves(tree))
-    if isinstance(tree, dict):
-        return [d for k in tree for d in _spread(dims[k], tree[k])]
-    if len(dims) != len(tree):
-        raise ValueError(f"vmap: in_dims is not compatible with the structure of inputs: got {dims} for {len(tree)} inputs")
-    return [d for part, sub in zip(dims, tree) for d in _spread(part, sub)]
-
-
-def vmap(func: Callable, in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", *, chunk_size: Any = None) -> Callable:
-    """A function that runs func for each entry along dimension in_dims, and puts the results side by side."""
-
-    @functools.wraps(func)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        leaves, spec = tree_flatten(args)
-        dims = _spread(in_dims, args)
-        lengths = {x._array.shape[d] for x, d in zip(leaves, dims) if d is not None}
-        if not lengths:
-            raise ValueError(
-                f"vmap(f, in_dims={in_dims})(<inputs>): at least one input must be mapped over; none of the in_dims given "
-                "is an int"
-            )
-        if len(lengths) > 1:
-            raise ValueError(
-                f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sorted(lengths)}"
-            )
-        runs = []
-        for i in range(lengths.pop()):
-            picked = [x if d is None else x.select(d, i) for x, d in zip(leaves, dims)]
-            runs.append(func(*tree_unflatten(picked, spec), **kwargs))
-        outs, out_spec = tree_flatten(runs[0])
-        for x in outs:
-            if not isinstance(x, Tensor):
-                raise ValueError(f"vmap(f, ...): `f` must only return Tensors, got type {type(x)} as a return.")
-        places = _spread(out_dims, runs[0])
-        columns = zip(*(tree_leaves(r) for r in runs))
-        return tree_unflatten([c[0] if d is None else FUNCTIONS["stack"](list(c), d) for c, d in zip(columns, places)], out_spec)
-
-    return wrapper
-
-
 # ---- modules ----------------------------------------------------------------------------------------------------------
 
 
 def functional_call(module: Any, parameter_and_buffer_dicts: Any, args: Any = None, kwargs: Any = None, *,
                     tie_weights: bool = True, strict: bool = False) -> Any:  # fmt: skip
     """Call a module with other tensors in the places of its parameters and buffers, which are put back afterwards."""
-    given = parameter_and_buffer_dicts
-    if not isinstance(given, dict):
-        given = {k: v for d in given for k, v in d.items()}
-    places = {name: _place(module, name) for name in given}
+    given = _merged(parameter_and_buffer_dicts)
     known = {**dict(module.named_parameters(remove_duplicate=False)), **dict(module.named_buffers(remove_duplicate=False))}
-    unknown = [name for name, place in places.items() if place is None]
-    if (unknown and strict) or any(name not in known for name in given):
-        raise RuntimeError(f"Unexpected key(s): {', '.join(n for n in given if n not in known)}.")
-    if strict and set(known) - set(given):
-        raise RuntimeError(f"Missing key(s): {', '.join(sorted(set(known) - set(given)))}.")
-    swapped = dict(given)
+    problems = [("Unexpected", set(given) - set(known)), ("Missing", set(known) - set(given))]
+    if strict and any(names for _, names in problems):
+        lines = "".join(f"\n\t{kind} key(s): {', '.join(sorted(names))}." for kind, names in problems if names)
+        raise RuntimeError(f"Error(s) in reparametrizing for {type(module).__name__}:{lines}")
+    swapped = {name: value for name, value in given.items() if name in known}
     if tie_weights:
         swapped.update({twin: value for name, value in given.items() for twin, t in known.items()
-                        if t is known[name] and twin not in given})  # fmt: skip
+                        if name in known and t is known[name] and twin not in given})  # fmt: skip
     previous = []
     for name, value in swapped.items():
         table, key = _place(module, name)
@@ -177,6 +129,19 @@ def functional_call(module: Any, parameter_and_buffer_dicts: Any, args: Any = No
     finally:
         for table, key, old in reversed(previous):
             table[key] = old
+
+
+def _merged(given: Any) -> dict:
+    """Several dictionaries as one. Raises ValueError for a name that stands in two of them."""
+    if isinstance(given, dict):
+        return given
+    if not isinstance(given, (list, tuple)) or not all(isinstance(d, dict) for d in given):
+        raise ValueError(f"Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts, but got {type(given)}")
+    names = [name for d in given for name in d]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"{repeated} appeared in multiple dictionaries; behavior of functional call is ambiguous")
+    return {k: v for d in given for k, v in d.items()}
 
 
 def _place(module: Any, name: str) -> Any:

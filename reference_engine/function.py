@@ -7,25 +7,31 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from . import errors, views
+from . import errors
 from .graph import NO_EDGE, Node, edge_of
-from .inplace import rebase
+from .hook_calls import shown
 from .modes import no_grad, state
-from .saved import SavedResult, pack, unpack_tensor
-from .tensor import Tensor, alias, wrap
+from .outputs import attach_output, check_dirty
+from .saved import SavedResult, SavedTensor, pack, unpack_tensor
+from .tensor import Tensor, wrap
 
 
 class FunctionCtx:
     """What a Function's static methods may ask of ctx."""
 
+    to_save: Any = None
+    dirty_tensors: Any = None
+    non_differentiable: Any = None
+
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep tensors for backward, version-checked; only the last call counts."""
-        self._to_save = tensors
+        self.to_save = tensors
 
     def save_for_forward(self, *tensors: Any) -> None:
         """Keep tensors for jvp."""
@@ -33,11 +39,14 @@ class FunctionCtx:
 
     def mark_dirty(self, *tensors: Any) -> None:
         """Say which inputs forward wrote in place; they must be returned."""
-        self._dirty = tensors
+        self.dirty_tensors = tensors
 
     def mark_non_differentiable(self, *tensors: Any) -> None:
         """Say which outputs have no gradient."""
-        self._non_differentiable = tensors
+        for t in tensors:
+            if not isinstance(t, Tensor):
+                raise errors.FunctionError(f"mark_non_differentiable only accepts variable arguments, but got {type(t).__name__}")
+        self.non_differentiable = tensors
 
     def set_materialize_grads(self, value: bool) -> None:
         """Whether missing gradients come to backward as zeros (the default) or as None."""
@@ -56,6 +65,12 @@ class FunctionCtx:
 
     saved_variables = saved_tensors
 
+    @property
+    def _raw_saved_tensors(self) -> tuple:
+        if self.saved is None:  # type: ignore[has-type]
+            raise errors.freed(self.name())  # type: ignore[attr-defined]
+        return tuple(SavedTensor(self, i) for i in range(len(self.saved)))  # type: ignore[arg-type,has-type]
+
 
 class FunctionNode(Node, FunctionCtx):
     """The node of one call of a Function."""
@@ -65,10 +80,7 @@ class FunctionNode(Node, FunctionCtx):
 
     def __init__(self) -> None:
         super().__init__()
-        self._to_save: tuple = ()
         self._for_forward: tuple = ()
-        self._dirty: tuple = ()
-        self._non_differentiable: tuple = ()
         self._materialize = True
         self._in_jvp = False
         self.needs_input_grad: tuple = ()
@@ -76,7 +88,9 @@ class FunctionNode(Node, FunctionCtx):
 
     def backward(self, ct: Any) -> tuple:
         cts = ct if self.more is not None else [ct]
-        grads = self._run([None if c is None else wrap(c) for c in cts])
+        task = state.tasks[-1]
+        task.node = self
+        grads = self._run([shown(task, c) for c in cts])
         return tuple(None if g is None else g._array for g in grads)
 
     def differentiate(self, ct: Any) -> tuple:
@@ -118,20 +132,25 @@ class FunctionNode(Node, FunctionCtx):
             if not is_tensor:
                 if g is not None:
                     raise errors.FunctionError(
-                        f"function {self.name()} returned a gradient different from None at position {i + 1}, but the "
+                        f"function {self.name()} returned a gradient different than None at position {i + 1}, but the "
                         "corresponding forward input was not a Variable"
                     )
                 continue
             target, nr = self.edges[len(found)]
             if g is not None and not isinstance(g, Tensor):
                 raise errors.FunctionError(f"expected Variable or None (got {type(g).__name__})")
-            found.append(None if g is None or target is None else self._fit(g, target, nr, i))
+            found.append(g if g is None or target is None else self._fit(g, target, nr, i))
         return found
 
     def _fit(self, g: Tensor, target: Node, nr: int, i: int) -> Tensor:
         from .ops.table import fit_tensor
 
-        shape = target.meta(nr)[0]
+        shape, kind = target.meta(nr)
+        if g._array.dtype.kind == "c" and kind.kind != "c":
+            raise errors.FunctionError(
+                "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be true, but got "
+                f"false: {self.name()} returned a complex gradient for a real input"
+            )
         have = g._array.shape
         if have != shape:
             lead = len(have) - len(shape)
@@ -186,6 +205,28 @@ class Function(metaclass=FunctionMeta):
             "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
         )
 
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
+        """The rule for torch.func.vmap, which is never asked for here: vmap is a loop."""
+        raise NotImplementedError(
+            "To use autograd.Function with vmap, you must either override the vmap staticmethod or set generate_vmap_rule=True."
+        )
+
+    def __init__(self) -> None:
+        warnings.warn(
+            f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should invoke "
+            "them on the class itself. Instantiating an autograd function will raise an error in a future version of "
+            "PyTorch.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise errors.FunctionError(
+            "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function "
+            "with static forward method."
+        )
+
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run forward and record the call as one node."""
@@ -199,6 +240,8 @@ class Function(metaclass=FunctionMeta):
         if separate:
             bound = inspect.signature(cls.forward).bind(*args, **kwargs)
             bound.apply_defaults()
+            if bound.kwargs:
+                raise TypeError(f"forward() got an unexpected keyword argument {next(iter(bound.kwargs))!r}")
             args, kwargs = bound.args, {}
         return _apply(cls, args, kwargs, separate)
 
@@ -225,96 +268,24 @@ def _apply(cls: Any, args: tuple, kwargs: dict, separate: bool) -> Any:
             output = cls.forward(ctx, *args, **kwargs)
     several = isinstance(output, (tuple, list))
     outs = list(output) if several else [output]
-    if not several and not isinstance(output, Tensor):
-        raise TypeError(
-            f"{cls.__name__}.forward: expected to return a Tensor or tuple of Tensors, but got {type(output).__name__}"
-        )
-    _check_dirty(ctx, outs, tensors)
+    check_dirty(ctx, outs)
     raw = list(outs)
     for nr, out in enumerate(outs):
         if isinstance(out, Tensor):
-            outs[nr] = _attach(ctx, out, nr, tensors, recorded, len(outs))
+            outs[nr] = attach_output(ctx, out, nr, tensors, recorded, len(outs))
     if recorded:
         _describe(ctx, outs, several)
         _save(ctx, raw, outs)
     if tangents:
         tangents.through_function(ctx, cls, operands, outs)
-    ctx._to_save = ctx._dirty = ctx._non_differentiable = ()
-    return tuple(outs) if several else outs[0]
+    ctx.to_save = ctx.dirty_tensors = ctx.non_differentiable = None
+    return type(output)(outs) if type(output) in (tuple, list) else tuple(outs) if several else outs[0]
 
 
 def _tangents() -> Any:
     from .autograd import tangents
 
     return tangents
-
-
-def _check_dirty(ctx: FunctionNode, outs: list, tensors: list) -> None:
-    for t in ctx._dirty:
-        if not any(t is o for o in outs):
-            raise errors.FunctionError(
-                "Some elements marked as dirty during the forward method were not returned as output. The inputs that "
-                "are modified inplace must all be outputs of the Function."
-            )
-        t._storage.version = t._version + 1
-        t._storage.writer = ctx.name()
-
-
-def _attach(ctx: FunctionNode, out: Tensor, nr: int, tensors: list, recorded: bool, count: int) -> Tensor:
-    """Give an output its place behind the node; inputs returned as they are come back as new objects."""
-    is_input = any(out is t for t in tensors)
-    dirty = any(out is t for t in ctx._dirty)
-    differentiable = recorded and not any(out is t for t in ctx._non_differentiable) and out._array.dtype.kind in "fc"
-    if not differentiable:
-        if is_input and not dirty:
-            return out.detach() if out.requires_grad else _same_memory(out)
-        if out.requires_grad and not is_input and out._view is None:
-            out._rg, out._edge = False, None
-        return out
-    if dirty:
-        return _attach_dirty(ctx, out, nr, is_input, count)
-    if is_input:
-        out = _same_memory(out)
-        out._view.creation = views.IN_FUNCTION
-    elif out._view is not None:
-        out._view.creation = views.MULTI_OUTPUT if count > 1 else views.IN_FUNCTION
-        out._view.version = out._storage.version
-    out._rg, out._edge = True, (ctx, nr)
-    return out
-
-
-def _attach_dirty(ctx: FunctionNode, out: Tensor, nr: int, is_input: bool, count: int) -> Tensor:
-    if out._view is not None:
-        if count > 1:
-            raise errors.FunctionError(
-                "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot "
-                "return more than one Tensor. This is not supported by the current autograd engine. You should either "
-                "make sure the input is not a view (using .clone() for example) or make your Function only return one "
-                "Tensor (potentially splitting it into two Functions: one doing the inplace that returns a single "
-                "Tensor and a second one that does the other operations). You can ask on the forum "
-                "https://discuss.pytorch.org/ if you need help to do this change."
-            )
-        if out.requires_grad and out._view.base.is_leaf:
-            raise errors.ViewOfLeafInPlace("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-        ctx.shape, ctx.dtype = out._array.shape, out._array.dtype
-        rebase(out, ctx)
-        return out
-    if out._rg and out._edge is None:
-        raise errors.LeafInPlace("a leaf Variable that requires grad is being used in an in-place operation.")
-    if nr == 0:
-        ctx.shape, ctx.dtype = out._array.shape, out._array.dtype
-        rebase(out, ctx)
-    else:
-        out._rg, out._edge = True, (ctx, nr)
-    return out
-
-
-def _same_memory(t: Tensor) -> Tensor:
-    """A view of the whole tensor."""
-    out = alias(t._array[...], t._storage)
-    with no_grad():
-        views.attach(out, t)
-    return out
 
 
 def _describe(ctx: FunctionNode, outs: list, several: bool) -> None:
@@ -328,7 +299,7 @@ def _describe(ctx: FunctionNode, outs: list, several: bool) -> None:
 
 def _save(ctx: FunctionNode, raw: list, outs: list) -> None:
     saved, versions = [], []
-    for i, t in enumerate(ctx._to_save):
+    for i, t in enumerate(ctx.to_save or ()):
         if t is not None and not isinstance(t, Tensor):
             raise TypeError(f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}")
         pairs = enumerate(zip(raw, outs)) if t is not None else ()

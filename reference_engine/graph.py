@@ -10,15 +10,17 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from sys import getrefcount
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import errors
 from . import tensor as _t
-from .modes import state
+from .modes import alert, state
+from .storage import dense_like
 
 new = object.__new__
 Edge = tuple  # (Node | None, int)
@@ -40,6 +42,19 @@ class NodeHooks:
         self.retains: dict[int, weakref.ref] = {}  # by output number: the tensor whose .grad is to be kept
         self.pre: OrderedDict = OrderedDict()
         self.post: OrderedDict = OrderedDict()
+
+
+class OutputMeta(NamedTuple):
+    """What a node knows of an output without holding it."""
+
+    shape: tuple
+    np_dtype: Any
+    device = _t.CPU
+    is_nested_tensor = is_cpp_nested_tensor = False
+
+    @property
+    def dtype(self) -> Any:
+        return _t.OF_NUMPY[self.np_dtype]
 
 
 class Node:
@@ -66,15 +81,25 @@ class Node:
     saved_names: tuple[str, ...] = ()
     value_names: tuple[str, ...] = ()
     title = ""
+    shown: tuple[int, ...] | None = None  # which edges torch has too: those of inputs with a formula; None: all
     hidden = False  # whether a tensor behind it counts as a leaf
     runs_undefined = False  # whether the node runs even if no gradient arrived (custom Functions do)
+
+    def __init_subclass__(cls) -> None:
+        """Show what nodes of the class save under torch's names: `_saved_self`, `_saved_self_sym_sizes`, `_raw_saved_self`."""
+        # As properties of the class: a __getattr__ would make every attribute of a node slower to read.
+        for key in (*cls.saved_names, *cls.value_names):
+            shown = key.removesuffix("_shape") + "_sym_sizes" * key.endswith("_shape")
+            setattr(cls, "_saved_" + shown, property(partial(_saved, key=key)))
+        for key in cls.saved_names:
+            setattr(cls, "_raw_saved_" + key, property(partial(_raw_saved, key=key)))
 
     def __init__(self, edges: tuple = (), shape: tuple = (), dtype: Any = None) -> None:
         self.edges, self.shape, self.dtype = edges, shape, dtype
         self.saved = self.versions = self.values = ()
         self.order = next_order()
         self.more = self.hooks = None
-        if state.anomaly:
+        if alert.on and state.anomaly:
             from .autograd.anomaly_mode import trace
 
             trace(self)
@@ -102,12 +127,17 @@ class Node:
         """Torch's name of the node."""
         return self.title or type(self).__name__
 
+    def label(self) -> str:
+        """The name as messages give it: Mul, Max1, and a custom Function's own."""
+        head, _, number = self.name().rpartition("Backward")
+        return head + number.removesuffix("0")
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} object at {id(self):#x}>"
 
     @property
     def next_functions(self) -> tuple:
-        return tuple(self.edges)
+        return tuple(self.edges) if self.shown is None else tuple(self.edges[i] for i in self.shown)
 
     @property
     def metadata(self) -> dict:
@@ -123,7 +153,7 @@ class Node:
 
     @property
     def _input_metadata(self) -> list:
-        return [self.meta(i) for i in range(1 + max(self.more or (0,)))]
+        return [OutputMeta(*self.meta(i)) for i in range(1 + max(self.more or (0,)))]
 
     def _sequence_nr(self) -> int:
         return -self.order
@@ -136,20 +166,22 @@ class Node:
         """Call fn(grad_outputs) before the node runs; it may return other grad_outputs."""
         return _t.RemovableHandle.add(hooks_of(self).pre, fn)
 
-    def __getattr__(self, name: str) -> Any:
-        from .saved import RawSaved, saved_attribute
-
-        for prefix, get in (("_saved_", saved_attribute), ("_raw_saved_", RawSaved)):
-            if name.startswith(prefix):
-                key = name[len(prefix) :]
-                if key in self.saved_names or key in self.value_names:
-                    return get(self, key)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
     def __call__(self, *cotangents: Any) -> Any:
         """Run the node's formula by hand on Tensors."""
         got = self.differentiate(cotangents[0] if self.more is None else list(cotangents))
         return got[0] if len(got) == 1 else tuple(got)
+
+
+def _saved(node: Node, key: str) -> Any:
+    from .saved import saved_attribute
+
+    return saved_attribute(node, key)
+
+
+def _raw_saved(node: Node, key: str) -> Any:
+    from .saved import raw_saved
+
+    return raw_saved(node, key)
 
 
 def hooks_of(node: Node) -> NodeHooks:
@@ -167,6 +199,47 @@ class AccumulateGrad(Node):
     hidden = True
     edges = saved = versions = values = ()
     more = None
+
+    def take(self, holder: list, create: bool) -> None:
+        """Add a gradient, the only element of `holder`, to the leaf's `.grad`; then call the post-accumulate hooks.
+
+        First gradient: an array that nobody else holds is kept as it is, any other is copied. Later: in place, so that
+        `.grad` stays the same object; out of place when the backward itself is recorded (torch: accumulate_grad.h).
+        """
+        variable = self.variable
+        if not (variable._rg or variable.requires_grad):
+            return
+        if variable._edge is not None:
+            raise errors.LeafMoved(
+                "leaf variable has been moved into the graph interior "
+                f"[a leaf of shape {list(variable.shape)} became a result of {variable._edge[0].name()}.]"
+            )
+        meta, recording = variable._meta, create and state.grad
+        if create and not recording:
+            holder[0] = holder[0]._array  # on Tensors only for the sake of tangents, which .grad does not keep
+        _accumulating.acquire()
+        try:
+            cotangent, current = holder[0], meta.grad
+            if recording:
+                # As in torch the first one is copied by copy_, which the history shows.
+                meta.grad = _t.wrap(np.empty_like(cotangent._array)).copy_(cotangent) if current is None else current + cotangent
+            elif current is None:
+                alone = getrefcount(cotangent) <= ALONE
+                meta.grad = _t.wrap(_own(cotangent, variable._array, alone, meta.grad_dtype))
+            else:
+                meta.grad = _add(current, cotangent)
+        finally:
+            _accumulating.release()
+        if meta.post_hooks:
+            self.taken()
+
+    def taken(self) -> None:
+        """Call the post-accumulate hooks of the leaf; they are called even if no gradient arrived."""
+        variable = self.variable
+        for hook in list((variable._meta.post_hooks or {}).values()):
+            got = hook(variable)
+            if got is not None and not isinstance(got, _t.Tensor):
+                raise TypeError(f"expected Variable, but hook returned '{type(got).__name__}'")
 
 
 def edge_of(t: Any) -> Edge:
@@ -202,42 +275,43 @@ def edge_of(t: Any) -> Edge:
 _accumulating = threading.Lock()
 
 
-def accumulate(variable: Any, holder: list, recording: bool) -> None:
-    """Add a gradient, the only element of `holder`, to `variable.grad` (torch: accumulate_grad.h).
-
-    First gradient: an array that nobody else holds is kept as it is, any other is copied. Later: in place, so that
-    `.grad` stays the same object; out of place when the backward itself is recorded.
-    """
-    if variable._edge is not None:
-        raise errors.LeafMoved("leaf variable has been moved into the graph interior")
-    with _accumulating:
-        meta, cotangent = variable._meta, holder[0]
-        current = meta.grad
-        if recording:
-            meta.grad = cotangent.clone() if current is None else current + cotangent
-        elif current is None:
-            exclusive = getrefcount(cotangent) <= 3  # holder, this function, getrefcount
-            meta.grad = _t.wrap(_own(cotangent, variable._array, exclusive, meta.grad_dtype))
-        elif current._storage.version is None and not state.inference:
-            raise errors.InferenceTensorError("Inplace update to inference tensor outside InferenceMode is not allowed.")
-        elif current._array.shape != cotangent.shape:
-            meta.grad = _t.wrap(current._array + cotangent)
-        else:
-            into, storage = current._array, current._storage
-            np.add(into, cotangent, into, casting="unsafe")
-            if storage.version is not None:
-                storage.version += 1
-            storage.writer = "AccumulateGrad"
+def _references(holder: list) -> int:
+    """How many references the only element of `holder` has, as the caller of getrefcount sees it."""
+    element = holder[0]
+    return getrefcount(element)
 
 
-def _own(cotangent: Any, like: np.ndarray, exclusive: bool, wanted: Any) -> np.ndarray:
-    """The array to keep as a first gradient, in the leaf's own memory layout."""
-    if wanted is not None and cotangent.dtype is not wanted.np:
-        cotangent, exclusive = np.asarray(cotangent).astype(wanted.np), True
+ALONE = _references([object()])  # of an object that nobody else holds; versions of Python count differently
+
+
+def _add(current: Any, cotangent: Any) -> Any:
+    """The sum of a leaf's gradient so far and an array: written into the gradient, unless their shapes forbid it."""
+    into, storage = current._array, current._storage
+    if storage.version is None and not state.inference:
+        raise errors.InferenceTensorError("Inplace update to inference tensor outside InferenceMode is not allowed.")
+    if into.shape != cotangent.shape:
+        try:
+            return _t.wrap(into + cotangent)
+        except ValueError as error:
+            raise errors.mismatch((into, cotangent), error) from None
+    if into.dtype is cotangent.dtype:
+        into += cotangent
+    else:
+        np.add(into, cotangent, into, casting="unsafe")
+    if storage.version is not None:
+        storage.version += 1
+    storage.writer = "AccumulateGrad"
+    return current
+
+
+def _own(cotangent: Any, like: np.ndarray, alone: bool, wanted: Any) -> np.ndarray:
+    """The array to keep as a first gradient, in the leaf's own memory layout. `alone`: nobody else holds the cotangent."""
+    if wanted and cotangent.dtype is not wanted.np:
+        cotangent, alone = np.asarray(cotangent).astype(wanted.np), True
     if cotangent.__class__ is not np.ndarray:
         return np.asarray(cotangent)
-    if exclusive and cotangent.base is None and cotangent.strides == like.strides:
-        return cotangent
-    fresh = np.empty_like(like, dtype=cotangent.dtype)
+    if cotangent.strides == like.strides:
+        return cotangent if alone and cotangent.base is None else cotangent.copy("K")
+    fresh = dense_like(like, cotangent.dtype)
     fresh[...] = cotangent
     return fresh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
 from collections import OrderedDict
@@ -69,8 +70,8 @@ class save_on_cpu(saved_tensors_hooks):
         super().__init__(lambda t: ("cpu", t), lambda packed: packed[1])
 
 
-class disable_saved_tensors_hooks:
-    """Within the context, entering saved_tensors_hooks is an error with the given message."""
+class disable_saved_tensors_hooks(contextlib.ContextDecorator):
+    """Within the context (or a decorated function), entering saved_tensors_hooks is an error with the given message."""
 
     def __init__(self, message: str) -> None:
         self.message = message
@@ -85,8 +86,10 @@ class disable_saved_tensors_hooks:
         state.hooks_disabled = self._previous
 
 
-class MultiGradHandle:
+class _MultiHandle(RemovableHandle):
     """Removes the hooks that a multi-grad hook put on its tensors."""
+
+    __slots__ = ("handles",)
 
     def __init__(self, handles: Sequence[RemovableHandle]) -> None:
         self.handles = tuple(handles)
@@ -97,7 +100,7 @@ class MultiGradHandle:
             handle.remove()
 
 
-def register_multi_grad_hook(tensors: Sequence[Any], fn: Callable, *, mode: str = "all") -> MultiGradHandle:
+def register_multi_grad_hook(tensors: Sequence[Any], fn: Callable, *, mode: str = "all") -> _MultiHandle:
     """Call fn once for each backward: with all gradients when the last has arrived ("all"), or with the first ("any").
 
     Gradients of tensors that the backward does not reach are None in mode "all". Raises ValueError on another mode.
@@ -113,6 +116,8 @@ def register_multi_grad_hook(tensors: Sequence[Any], fn: Callable, *, mode: str 
     counts: dict[Any, int] = {}
     expected: dict[Any, int] = {}
     buffers: dict[Any, list] = {}
+    if not all(t.requires_grad for t in tensors):
+        raise AssertionError("Expected gradient function to be set")
     edges = [edge_of(t) for t in tensors]
 
     def inner(index: int) -> Callable:
@@ -132,10 +137,10 @@ def register_multi_grad_hook(tensors: Sequence[Any], fn: Callable, *, mode: str 
 
         return hook
 
-    return MultiGradHandle([t.register_hook(inner(i)) for i, t in enumerate(tensors)])
+    return _MultiHandle([t.register_hook(inner(i)) for i, t in enumerate(tensors)])
 
 
-def _register_any(tensors: Sequence[Any], fn: Callable) -> MultiGradHandle:
+def _register_any(tensors: Sequence[Any], fn: Callable) -> _MultiHandle:
     from .engine import current_task
 
     lock, ran = threading.Lock(), weakref.WeakSet()
@@ -148,4 +153,4 @@ def _register_any(tensors: Sequence[Any], fn: Callable) -> MultiGradHandle:
             ran.add(task)
         fn(gradient)
 
-    return MultiGradHandle([t.register_hook(hook) for t in tensors if t.requires_grad])
+    return _MultiHandle([t.register_hook(hook) for t in tensors if t.requires_grad])

@@ -15,27 +15,58 @@ from . import errors, views
 from .graph import NO_EDGE, Node, edge_of
 from .modes import alert, state
 from .saved import SavedCopy, SavedResult
-from .storage import Storage, strided, strides
+from .storage import Storage, address, strided, strides
 from .tensor import Tensor, ndarray, wrap
 
 
-def check(t: Tensor) -> None:
+def check(t: Tensor, writer: str) -> None:
     """Raise if a recorded write into `t` is not allowed: a leaf that requires grad, a view of one, a frozen view."""
     if t._view is not None:
-        views.refuse(t)
-        if t._view.base._edge is None and t.requires_grad:
-            raise errors.ViewOfLeafInPlace("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+        views.refuse(t, writer)
+        base = t._view.base
+        if base._edge is None and t.requires_grad:
+            made = "" if t._edge is None else f", made by {t._edge[0].name()},"
+            raise errors.ViewOfLeafInPlace(
+                "a view of a leaf Variable that requires grad is being used in an in-place operation. "
+                f"[{writer} on a view of shape {list(t.shape)}{made} of a leaf of shape {list(base.shape)}.]"
+            )
     if t._edge is None and t.requires_grad:
-        raise errors.LeafInPlace("a leaf Variable that requires grad is being used in an in-place operation.")
+        raise errors.LeafInPlace(
+            "a leaf Variable that requires grad is being used in an in-place operation. "
+            f"[{writer} on a leaf of shape {list(t.shape)}; in no_grad mode it would be allowed.]"
+        )
 
 
-def check_memory(array: ndarray) -> None:
-    """Raise if several elements of a destination share one place."""
-    if 0 in array.strides and array.size and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
+_UNIFORM = frozenset(("zero", "fill_scalar", "fill_tensor"))  # one value for all: elements may share a place
+
+
+def check_memory(row: Any, t: Tensor, others: Sequence) -> None:
+    """Raise if several elements of a destination share one place, or if an operand lies across it."""
+    array = t._array
+    repeats = 0 in array.strides and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape))
+    if repeats and array.size and row.name not in _UNIFORM:
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."
         )
+    for x in others:
+        if isinstance(x, Tensor) and x._storage is t._storage and x is not t and _lies_across(array, x._array):
+            raise RuntimeError(
+                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+                "location. Please clone() the tensor before performing the operation."
+            )
+
+
+def _lies_across(a: ndarray, b: ndarray) -> bool:
+    """Whether two windows without gaps share memory but are not the same window (torch: get_overlap_status)."""
+    spans = []
+    for x in (a, b):
+        if not x.size or 1 + sum((n - 1) * s for n, s in zip(x.shape, strides(x))) != x.size:
+            return False
+        start = address(x)
+        spans.append((start, start + x.nbytes))
+    (a0, a1), (b0, b1) = spans
+    return a.strides != b.strides if spans[0] == spans[1] else a0 < b1 and b0 < a1
 
 
 _RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
@@ -44,7 +75,13 @@ _RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
 def _check_result(name: str, target: ndarray, result: Any, casts: bool) -> None:
     if result.shape != target.shape:
         raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(result.shape)}")
-    if not casts and _RANK[result.dtype.kind] > _RANK[target.dtype.kind]:
+    if not casts:
+        check_cast(target, result)
+
+
+def check_cast(target: ndarray, result: Any) -> None:
+    """Raise if the result's kind of number does not fit into the target's."""
+    if _RANK[result.dtype.kind] > _RANK[target.dtype.kind]:
         from .dtypes import OF_NUMPY
 
         raise RuntimeError(
@@ -82,8 +119,8 @@ def write(row: Any, name: str, t: Tensor, others: Sequence, params: Sequence) ->
             "normal tensor before doing inplace update."
         )
     if needed:
-        check(t)
-    check_memory(target)
+        check(t, name)
+    check_memory(row, t, others)
     result = row._compute(values, params)
     if type(result) is not ndarray:
         result = np.asarray(result)
@@ -98,7 +135,7 @@ def write(row: Any, name: str, t: Tensor, others: Sequence, params: Sequence) ->
     edges = row.edges(inputs)[0]
     entries: dict[str, Any] = {}
     for saved, i, _, guard in row.plan:
-        if i == 0:
+        if i == 0 and (guard is None or edges[guard] is not NO_EDGE):
             entries[saved] = SavedCopy(target.copy(order="K"), Storage(0), None if edges[0] is NO_EDGE else edges[0])
             entries[saved].tangents = before
         elif i is not None and inputs[i] is t and (guard is None or edges[guard] is not NO_EDGE):
@@ -147,7 +184,7 @@ def rebase(t: Tensor, node: Node) -> None:
     if info is None:
         _set_history(t, node)
         return
-    views.refuse(t)
+    views.refuse(t, node.name())
     base = info.base
     slices = CopySlices(base, t, node)
     _set_history(base, slices)

@@ -18,9 +18,11 @@ class _State(threading.local):
     def __init__(self) -> None:
         self.grad = True
         self.inference = False
+        self.nominal = False  # grad mode was asked for in inference mode, where nothing is recorded all the same
         self.pack_hooks: list[tuple[Callable, Callable]] = []  # innermost last
         self.hooks_disabled: str | None = None
         self.tasks: list[Any] = []  # the backwards now running, innermost last
+        self.multithreading = True
         self.anomaly = False
         self.anomaly_nan = True
         self.parents: list[Any] = []
@@ -148,30 +150,37 @@ class enable_grad(no_grad):
 
     def __enter__(self) -> None:
         self._previous = state.grad
-        if not state.inference:
-            state.grad = True
+        self._nominal = state.nominal
+        _ask(True)
+
+    def __exit__(self, *exc: Any) -> None:
+        state.grad, state.nominal = self._previous, self._nominal
+
+
+def _ask(mode: bool) -> None:
+    state.grad, state.nominal = mode and not state.inference, mode and state.inference
 
 
 class set_grad_enabled(ContextDecorator):
     """Set grad mode at construction; as a context manager, restore it at exit."""
 
     def __init__(self, mode: bool) -> None:
-        self._previous = state.grad
+        self._previous = state.grad, state.nominal
         self.mode = bool(mode)
-        state.grad = self.mode
+        _ask(self.mode)
 
     def __call__(self, fn: Any) -> Any:
-        state.grad = self._previous  # the constructor's effect is meant for the call, not for now
+        state.grad, state.nominal = self._previous  # the constructor's effect is meant for the call, not for now
         return super().__call__(fn)
 
     def __enter__(self) -> None:
-        state.grad = self.mode
+        _ask(self.mode)
 
     def __exit__(self, *exc: Any) -> None:
-        state.grad = self._previous
+        state.grad, state.nominal = self._previous
 
     def clone(self) -> set_grad_enabled:
-        previous, new = state.grad, self.__class__(self.mode)
+        previous, new = (state.grad, state.nominal), self.__class__(self.mode)
         new._previous = previous
         return new
 
@@ -193,35 +202,41 @@ class inference_mode(ContextDecorator):
         return self.__class__(self.mode)
 
     def __enter__(self) -> None:
-        self._previous = (state.inference, state.grad)
-        state.inference = self.mode
+        self._previous = (state.inference, state.grad, state.nominal)
+        state.inference, state.nominal = self.mode, False
         state.grad = not self.mode
         alert.enter()
 
     def __exit__(self, *exc: Any) -> None:
-        state.inference, state.grad = self._previous
+        state.inference, state.grad, state.nominal = self._previous
         alert.leave()
 
 
 class set_multithreading_enabled(ContextDecorator):
-    """Accepted for torch's sake: backward always runs in the calling thread here."""
+    """A flag without effect: backward always runs in the calling thread here."""
 
     def __init__(self, mode: bool) -> None:
-        self.mode = mode
+        self.mode, self._previous = mode, state.multithreading
+        state.multithreading = mode
 
     def __enter__(self) -> None:
-        pass
+        state.multithreading = self.mode
 
     def __exit__(self, *exc: Any) -> None:
-        pass
+        state.multithreading = self._previous
 
     def clone(self) -> set_multithreading_enabled:
         return self.__class__(self.mode)
 
 
 def is_grad_enabled() -> bool:
-    """Whether ops of this thread are recorded."""
-    return state.grad
+    """Whether ops of this thread are to be recorded (in inference mode they are not, even so)."""
+    return state.grad or state.nominal
+
+
+def is_multithreading_enabled() -> bool:
+    """What set_multithreading_enabled said last."""
+    return state.multithreading
 
 
 def is_inference_mode_enabled() -> bool:

@@ -53,7 +53,7 @@ class Packed:
     __slots__ = ("dtype", "edge", "nr", "shape", "unpack_hook", "value")
 
     def __init__(self, entry: Any, pack: Callable, unpack: Callable) -> None:
-        plain = _t.alias(entry._array, entry._storage)
+        plain = entry if isinstance(entry, _t.Tensor) else _t.alias(entry._array, entry._storage)
         before = entry._storage.version
         self.unpack_hook = unpack
         self.edge: Edge | None = None
@@ -68,8 +68,8 @@ class Packed:
             self.value = pack(plain)
         if entry._storage.version != before:
             raise errors.HookError(
-                "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook can "
-                "not be modified by in-place operations as this can lead to unexpected side-effects. Please open an "
+                "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook "
+                "cannot be modified by in-place operations as this can lead to unexpected side-effects. Please open an "
                 "issue if you need to perform in-place operations on the input to a pack hook."
             )
 
@@ -78,7 +78,7 @@ class Packed:
         with no_grad():
             got = self.unpack_hook(self.value)
         if not isinstance(got, _t.Tensor):
-            raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(got)}")
+            raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(got).__name__}")
         edge = (node, self.nr) if self.nr >= 0 else self.edge
         if edge is None:
             return got
@@ -157,6 +157,7 @@ def checked(node: Node, i: int, entry: Any, version: int) -> Any:
                 raise errors.DetachedInPlace(
                     "Trying to use a saved tensor that has been detached in-place, i.e. with .detach_(). This is not "
                     "supported, please use out-of-place `.detach()` instead"
+                    f" [{node.name()} saved `{names[0]}`, then a result of {source.name()}, at version {version}.]"
                 )
     return entry
 
@@ -169,9 +170,9 @@ def _version_error(node: Node, i: int, entry: Any, version: int) -> Exception:
         f"[torch.{dtype}Tensor [{', '.join(map(str, array.shape))}]]"
     )
     if type(entry) is SavedResult:
-        text += f", which is output {entry.nr} of {node.name()},"
+        text += f", which is output {entry.nr} of {node.label()},"
     elif type(entry) is not SavedCopy and (edge := entry._current_edge()) is not None:
-        text += f", which is output {edge[1]} of {edge[0].name()},"
+        text += f", which is output {edge[1]} of {edge[0].label()},"
     text += f" is at version {now}; expected version {version} instead. "
     if state.anomaly:
         text += (
@@ -201,14 +202,32 @@ def saved_attribute(node: Node, key: str) -> Any:
     return tuple(got) if isinstance(got, list) else got
 
 
-class RawSaved:
+def raw_saved(node: Node, key: str) -> SavedTensor:
+    """The handle behind `_raw_saved_<key>`."""
+    return SavedTensor(node, node.saved_names.index(key))
+
+
+class SavedTensor:
     """What `_raw_saved_<key>` gives: a handle by which hooks can be put on that one saved tensor."""
 
-    def __init__(self, node: Node, key: str) -> None:
-        self._node, self._index = node, node.saved_names.index(key)
+    def __init__(self, node: Node, index: int) -> None:
+        self._node, self._index = node, index
+
+    @property
+    def data(self) -> Any:
+        if self._node.saved is None:
+            raise errors.freed(self._node.name())
+        return unpack_tensor(self._node, self._index).data
+
+    @property
+    def unpack_hook(self) -> Any:
+        entry = self._node.saved[self._index] if self._node.saved else None
+        return entry.unpack_hook if type(entry) is Packed else None
 
     def register_hooks(self, pack_hook: Callable, unpack_hook: Callable) -> None:
         """Pack now with pack_hook, unpack in backward with unpack_hook."""
+        if not (callable(pack_hook) and callable(unpack_hook)):
+            raise TypeError("register_hooks(): incompatible function arguments: two callables are expected")
         node, i = self._node, self._index
         if node.saved is None:
             raise errors.HookError("Calling register_hooks on a saved tensor after it has been freed. ")
@@ -216,7 +235,7 @@ class RawSaved:
         if entry is None:
             raise errors.HookError("Calling register_hooks on a saved tensor with value None is forbidden")
         if type(entry) is Packed:
-            raise errors.HookError("Calling register_hooks on a saved tensor whose hooks have already been set. ")
+            raise errors.HookError("Calling register_hooks on a saved tensor whose hooks have already been set. Hint: only one pair of hooks is allowed at a time.")
         packed = Packed(entry, pack_hook, unpack_hook)
         node.saved = (*node.saved[:i], packed, *node.saved[i + 1 :])
         node.versions = (*node.versions[:i], None, *node.versions[i + 1 :])

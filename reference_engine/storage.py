@@ -26,6 +26,12 @@ class Storage:
         self.version = version
 
 
+class InferenceAlias(Storage):
+    """Of an alias of an inference tensor made outside inference mode: it counts writes, but is an inference tensor still."""
+
+    __slots__ = ()
+
+
 def owner(array: np.ndarray) -> np.ndarray:
     """The array that owns the memory which `array` looks into."""
     while isinstance(array.base, np.ndarray):
@@ -62,6 +68,28 @@ def strides(array: np.ndarray) -> tuple[int, ...]:
     return tuple(s // size for s in steps)
 
 
+def dense_like(array: np.ndarray, dtype: Any = None) -> np.ndarray:
+    """Uninitialised memory without gaps, its dimensions nested as those of `array` (torch: empty_like).
+
+    A dimension of stride 0 says nothing of its order: it stays where it stands.
+    """
+    if 0 not in array.strides:
+        return np.empty_like(array, dtype)
+    order = list(range(array.ndim - 1, -1, -1))  # innermost first
+    steps = array.strides
+    for i in range(1, array.ndim):
+        place = i
+        for k in range(i - 1, -1, -1):
+            a, b = steps[order[k]], steps[order[place]]
+            if a and b and a > b:
+                order[k], order[place], place = order[place], order[k], k
+            elif a and b:
+                break
+    outermost_first = order[::-1]
+    fresh = np.empty([array.shape[d] for d in outermost_first], dtype or array.dtype)
+    return fresh.transpose(np.argsort(outermost_first))
+
+
 def strided(whole: np.ndarray, shape: tuple[int, ...], steps: tuple[int, ...], start: int) -> np.ndarray:
     """A view of the flat buffer `whole` with the given geometry (in elements).
 
@@ -69,13 +97,16 @@ def strided(whole: np.ndarray, shape: tuple[int, ...], steps: tuple[int, ...], s
     """
     size = whole.itemsize
     try:
+        if not whole.size:
+            raise ValueError  # NumPy checks nothing against a buffer of no bytes
         return np.ndarray(shape, whole.dtype, whole, start * size, tuple(s * size for s in steps))
     except (ValueError, TypeError) as error:
         if 0 in shape:
             return np.ndarray(shape, whole.dtype)
+        room = size * (1 + start + sum((n - 1) * s for n, s in zip(shape, steps)))
         raise RuntimeError(
             f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {start}, and itemsize {size} "
-            f"are out of bounds for storage of size {whole.nbytes}"
+            f"requiring a storage size of {room} are out of bounds for storage of size {whole.nbytes}"
         ) from error
 
 
@@ -97,10 +128,45 @@ class UntypedStorage:
 
     size = nbytes
 
+    @property
+    def _cdata(self) -> int:
+        return id(owner(self._array))
+
     def __len__(self) -> int:
         return self.nbytes()
+
+    def tolist(self) -> list:
+        """The bytes as numbers."""
+        return flat(self._array).view(np.uint8).tolist()
 
     def fill_(self, value: Any) -> UntypedStorage:
         """Set every byte; no version counter notices."""
         flat(self._array).view(np.uint8)[...] = value
+        return self
+
+
+class TypedStorage(UntypedStorage):
+    """What `Tensor.storage()` returns: the same memory as elements of the tensor's dtype."""
+
+    __slots__ = ()
+
+    def size(self) -> int:
+        """How many elements there are."""
+        return flat(self._array).size
+
+    __len__ = size
+
+    def __getitem__(self, i: Any) -> Any:
+        return flat(self._array)[i].item()
+
+    def __setitem__(self, i: Any, value: Any) -> None:
+        flat(self._array)[i] = value
+
+    def tolist(self) -> list:
+        """The elements as numbers."""
+        return flat(self._array).tolist()
+
+    def fill_(self, value: Any) -> TypedStorage:
+        """Set every element; no version counter notices."""
+        flat(self._array)[...] = value
         return self

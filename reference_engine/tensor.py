@@ -12,7 +12,6 @@ Methods that are ops are put on the class by the op tables (ops/); here is what 
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from typing import Any
 
@@ -22,7 +21,7 @@ from . import errors
 from .dtypes import CPU, OF_NUMPY, Size
 from .hooks import HookDict, RemovableHandle
 from .modes import alert, state
-from .storage import Storage, UntypedStorage, address, offset, strides
+from .storage import InferenceAlias, Storage, TypedStorage, UntypedStorage, address, offset, strides
 
 new = object.__new__
 ndarray = np.ndarray
@@ -31,16 +30,13 @@ ndarray = np.ndarray
 class Meta:
     """The rarely needed part of a tensor."""
 
-    __slots__ = ("grad", "grad_dtype", "hooks", "post_hooks", "retains", "sink", "tangents")
-
-    def __init__(self) -> None:
-        self.grad: Any = None
-        self.sink: Any = None  # weak reference to the AccumulateGrad of a leaf
-        self.hooks: Any = None  # tensor hooks of a leaf; those of other tensors live on the node
-        self.post_hooks: Any = None
-        self.retains = False
-        self.grad_dtype: Any = None
-        self.tangents: Any = None  # forward mode: dual level -> tangent
+    grad: Any = None
+    sink: Any = None  # weak reference to the AccumulateGrad of a leaf
+    hooks: Any = None  # tensor hooks of a leaf; those of other tensors live on the node
+    post_hooks: Any = None
+    retains = False
+    grad_dtype: Any = None
+    tangents: Any = None  # forward mode: dual level -> tangent
 
 
 class Tensor:
@@ -48,7 +44,7 @@ class Tensor:
 
     __slots__ = ("__dict__", "__weakref__", "_array", "_edge", "_meta", "_rg", "_storage", "_view")
     __array_priority__ = 1000
-    layout = "torch.strided"
+    layout: Any  # ops/layout.py
     is_sparse = is_cuda = is_quantized = is_meta = is_mkldnn = is_nested = is_xla = False
     names = None
     device = CPU
@@ -74,6 +70,8 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if value.__class__ is not bool:
+            raise errors.AutogradError("requires_grad must be a bool")
         if self._edge is not None:
             text = "you can only change requires_grad flags of leaf variables."
             if not value:
@@ -84,11 +82,15 @@ class Tensor:
             raise errors.NonLeafFlag(text)
         if value and self._array.dtype.kind not in "fc":
             raise errors.AutogradError("only Tensors of floating point and complex dtype can require gradients")
-        if value and self._storage.version is None and not state.inference:
+        if value and not state.inference and self.is_inference():
             raise errors.InferenceTensorError(
                 "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
             )
-        self._rg = bool(value)
+        self._rg = value
+
+    @requires_grad.deleter
+    def requires_grad(self) -> None:
+        raise errors.AutogradError("requires_grad must be a bool")
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set the flag; on a non-leaf, True is accepted and changes nothing."""
@@ -96,6 +98,11 @@ class Tensor:
             raise errors.in_transform("requires_grad_")
         if requires_grad and self._rg and self._edge is not None:
             return self
+        if requires_grad.__class__ is not bool:
+            kind = type(requires_grad).__name__
+            raise TypeError(f"requires_grad_(): argument 'requires_grad' (position 1) must be bool, not {kind}")
+        if requires_grad and self._array.dtype.kind not in "fc":
+            raise errors.AutogradError("only Tensors of floating point dtype can require gradients")
         self.requires_grad = requires_grad
         return self
 
@@ -119,76 +126,16 @@ class Tensor:
         edge = self._edge if self._view is None else self._current_edge()
         return edge is None or edge[0].hidden
 
-    @property
-    def grad(self) -> Any:
-        meta = self._meta
-        got = None if meta is None else meta.grad
-        if got is None and self._edge is not None and not self.retains_grad:
-            warnings.warn(
-                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
-                "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
-                "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by "
-                "mistake, make sure you access the leaf Tensor instead.",
-                UserWarning,
-                stacklevel=2,
-            )
-        return got
-
-    @grad.setter
-    def grad(self, value: Any) -> None:
-        if value is not None:
-            self._check_grad(value)
-        if self._meta is None:
-            self._meta = Meta()
-        self._meta.grad = value
-
-    @grad.deleter
-    def grad(self) -> None:
-        if self._meta is not None:
-            self._meta.grad = None
-
-    def _check_grad(self, value: Any) -> None:
-        if not isinstance(value, Tensor):
-            raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
-        if value is self:
-            raise errors.AutogradError("can't assign Variable as its own grad")
-        wanted = self.grad_dtype
-        if wanted is not None and value.dtype is not wanted:
-            raise errors.AutogradError(
-                f"attempting to assign a gradient with dtype '{value.dtype}' to a tensor with grad_dtype '{wanted}'. "
-                "The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype)."
-            )
-        if value.device != self.device:
-            raise errors.AutogradError(
-                f"attempting to assign a gradient with device type '{value.device}' to a tensor with device type "
-                f"'{self.device}'. Please ensure that the gradient and the tensor are on the same device"
-            )
-        if value._array.shape != self._array.shape:
-            raise errors.ShapeMismatch(
-                f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
-                f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same size"
-            )
-
-    @property
-    def grad_dtype(self) -> Any:
-        meta = self._meta
-        return self.dtype if meta is None or meta.grad_dtype is None else meta.grad_dtype
-
-    @grad_dtype.setter
-    def grad_dtype(self, value: Any) -> None:
-        if not self.is_leaf:
-            raise errors.AutogradError("grad_dtype can only be set on leaf tensors.")
-        if self._meta is None:
-            self._meta = Meta()
-        self._meta.grad_dtype = value
-
     def backward(self, gradient: Any = None, retain_graph: Any = None, create_graph: bool = False, inputs: Any = None) -> None:
         """Accumulate into the leaves the gradients of this tensor."""
-        autograd.backward((self,), None if gradient is None else (gradient,), retain_graph, create_graph, inputs=inputs)
+        autograd.backward((self,), gradient, retain_graph, create_graph, None, inputs)
 
     def detach(self) -> Tensor:
         """The same memory and version counter, outside the graph; not a view."""
-        return alias(self._array, self._storage)
+        storage = self._storage
+        if storage.version is None and not state.inference:  # an alias that is made outside inference mode has a counter
+            storage = InferenceAlias()
+        return alias(self._array, storage)
 
     def detach_(self) -> Tensor:
         """Leave the graph in place. Views cannot."""
@@ -202,20 +149,28 @@ class Tensor:
         if self._edge is not None:
             alert.detached = True
         self._rg, self._edge = False, None
+        if self._meta is not None:
+            self._meta.tangents = None
         return self
 
     @property
     def data(self) -> Tensor:
-        return alias(self._array, Storage(0))
+        return alias(self._array, InferenceAlias() if self.is_inference() else Storage())
 
     @data.setter
     def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         if (value._array.dtype.kind in "fc") != (self._array.dtype.kind in "fc") and self._rg:
             raise errors.AutogradError("data set to a tensor that requires gradients must be floating point or complex")
         changed = value._array.shape != self._array.shape or value._array.dtype != self._array.dtype
         self._array = value._array
         if changed and self._meta is not None:
             self._meta.sink = None
+
+    @data.deleter
+    def data(self) -> None:
+        raise errors.AutogradError("Deleting tensor data is not allowed. Delete tensor instead!")
 
     # ---- hooks ----------------------------------------------------------------------------------------------------
 
@@ -236,6 +191,17 @@ class Tensor:
         if sink is not None:
             graph.hooks_of(sink).tensor[0] = meta.hooks
         return RemovableHandle.add(meta.hooks, hook)
+
+    @property
+    def _backward_hooks(self) -> Any:
+        edge = self._current_edge()
+        if edge is None:
+            return None if self._meta is None else self._meta.hooks
+        return None if edge[0].hooks is None else edge[0].hooks.tensor.get(edge[1])
+
+    @property
+    def _post_accumulate_grad_hooks(self) -> Any:
+        return None if self._meta is None else self._meta.post_hooks
 
     def register_post_accumulate_grad_hook(self, hook: Any) -> RemovableHandle:
         """Call hook(self) after a gradient was added to this leaf's .grad."""
@@ -266,7 +232,7 @@ class Tensor:
 
     @property
     def retains_grad(self) -> bool:
-        return self._meta is not None and self._meta.retains and self._edge is not None
+        return self._meta is not None and self._meta.retains
 
     # ---- memory ---------------------------------------------------------------------------------------------------
 
@@ -278,14 +244,15 @@ class Tensor:
 
     @property
     def _base(self) -> Any:
-        return None if self._view is None else self._view.base
+        return None if self._view is None or self._storage.version is None else self._view.base
 
     def _is_view(self) -> bool:
         return self._view is not None
 
     def is_inference(self) -> bool:
         """Whether it was made in inference mode."""
-        return self._storage.version is None
+        storage = self._storage
+        return storage.version is None or storage.__class__ is InferenceAlias
 
     def data_ptr(self) -> int:
         """The address of the first element; 0 if there is none."""
@@ -295,7 +262,11 @@ class Tensor:
         """The bytes behind it."""
         return UntypedStorage(self._array)
 
-    storage = _typed_storage = untyped_storage
+    def storage(self) -> TypedStorage:
+        """The elements behind it."""
+        return TypedStorage(self._array)
+
+    _typed_storage = storage
 
     def storage_offset(self) -> int:
         """Where it starts in its storage, in elements."""
@@ -304,7 +275,7 @@ class Tensor:
     def stride(self, dim: int | None = None) -> Any:
         """Steps between neighbours, in elements."""
         steps = strides(self._array)
-        return steps if dim is None else steps[dim]
+        return steps if dim is None else steps[_axis(dim, len(steps))]
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
         """Whether the elements lie in order without gaps."""
@@ -323,7 +294,8 @@ class Tensor:
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or one of its lengths."""
-        return Size(self._array.shape) if dim is None else self._array.shape[dim]
+        shape = self._array.shape
+        return Size(shape) if dim is None else shape[_axis(dim, len(shape))]
 
     ndim = property(lambda self: self._array.ndim)
     dtype = property(lambda self: OF_NUMPY[self._array.dtype])
@@ -357,6 +329,16 @@ class Tensor:
     def is_complex(self) -> bool:
         """Whether the dtype is complex."""
         return self._array.dtype.kind == "c"
+
+
+def _axis(dim: int, ndim: int) -> int:
+    """A dimension number in range. Raises IndexError otherwise."""
+    n = max(ndim, 1)
+    if not ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    if not -n <= dim < n:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+    return dim
 
 
 def _rare_storage() -> Storage:

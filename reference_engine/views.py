@@ -35,8 +35,12 @@ def attach(out: Any, source: Any, several: bool = False) -> None:
     info, made = source._view, new(ViewInfo)
     if state.grad:
         creation = MULTI_OUTPUT if several else DEFAULT
+    elif state.inference:
+        if storage.version is None:
+            return  # an inference tensor has no views: nothing in it is tracked
+        creation = INFERENCE
     else:
-        creation = INFERENCE if state.inference else NO_GRAD
+        creation = NO_GRAD
     if info is None:
         made.base = source
     else:
@@ -87,7 +91,7 @@ def regenerate(t: Any) -> None:
     base = info.base
     if t._edge is None and not base._rg:
         return
-    refuse(t, indirect=True)
+    refuse(t)
     again = replay(t)
     edge = as_strided_edge(base, t) if again is None else again(base)._edge
     move_retained(t, edge[0])
@@ -115,19 +119,26 @@ _WHY = {
 }
 
 
-def refuse(t: Any, indirect: bool = False) -> None:
-    """Raise if `t` is a view that may not be rebased onto a changed base (torch: handle_view_on_rebase)."""
+def refuse(t: Any, writer: str = "") -> None:
+    """Raise if `t` is a view that may not be rebased onto a changed base (torch: handle_view_on_rebase).
+
+    writer: the op that is to write `t`; without one, its base or another view was written.
+    """
     info = t._view
     if info.creation == DEFAULT:
         return
-    what = "its base or another view of its base has been" if indirect else "is being"
+    what = "is being" if writer else "its base or another view of its base has been"
+    proof = f" [{writer or getattr(t._storage, 'writer', 'a write')} on {'it' if writer else 'its family'}; the view has shape "
+    proof += f"{list(t.shape)}, its base {list(info.base.shape)}.]"
     if info.creation in (NO_GRAD, INFERENCE):
         mode = "no_grad mode" if info.creation == NO_GRAD else "inference mode"
+        where = "with grad mode enabled" if info.creation == NO_GRAD else "in normal mode"
+        view = "A view was" if t._edge is None else f"Output {t._edge[1]} of {t._edge[0].label()} is a view of a view which was"
         raise errors.ViewInPlace(
-            f"A view was created in {mode} and {what} modified inplace with grad mode enabled. Given that this use "
+            f"{view} created in {mode} and {what} modified inplace {where}. Given that this use "
             "case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and "
             f"the inplace either both inside the {mode} block (if you don't want the inplace to be tracked) or both "
-            "outside (if you want the inplace to be tracked)."
+            "outside (if you want the inplace to be tracked)." + proof
         )
-    name = "This tensor" if t._edge is None else f"Output {t._edge[1]} of {t._edge[0].name()}"
-    raise errors.ViewInPlace(f"{name} is a view and {what} modified inplace.{_WHY[info.creation]}")
+    name = "This tensor" if t._edge is None else f"Output {t._edge[1]} of {t._edge[0].label()}"
+    raise errors.ViewInPlace(f"{name} is a view and {what} modified inplace.{_WHY[info.creation]}{proof}")

@@ -11,8 +11,18 @@ import numpy as np
 from .. import engine, errors
 from ..dtypes import OF_NUMPY
 from ..graph import NO_EDGE, Node, edge_of
-from ..modes import enable_grad, inference_mode, no_grad, set_grad_enabled, set_multithreading_enabled, state
+from ..modes import (
+    alert,
+    enable_grad,
+    inference_mode,
+    is_multithreading_enabled,
+    no_grad,
+    set_grad_enabled,
+    set_multithreading_enabled,
+    state,
+)  # fmt: skip
 from ..tensor import Tensor, wrap
+from .batched import batched_grad
 from .graph import GradientEdge
 
 
@@ -22,8 +32,12 @@ def _tuple(x: Any) -> tuple:
     return (x,) if isinstance(x, (Tensor, GradientEdge)) or x is None else tuple(x)
 
 
-def _seeds(roots: Sequence, gradients: Sequence) -> list[Tensor]:
+def _seeds(roots: Sequence, gradients: Any) -> list[Tensor]:
     """The gradient of each root: as given and checked, or 1 for a root with one real element."""
+    if gradients.__class__ is not tuple:
+        gradients = (None,) * len(roots) if gradients is None else _tuple(gradients)
+    if len(gradients) < len(roots):
+        raise errors.AutogradError(f"got {len(roots)} tensors and {len(gradients)} gradients")
     seeds = []
     for root, given in zip(roots, gradients):
         if given.__class__ is Tensor and root.__class__ is Tensor:
@@ -38,6 +52,8 @@ def _seeds(roots: Sequence, gradients: Sequence) -> list[Tensor]:
 def _seed(i: int, root: Any, given: Any) -> Any:
     if isinstance(root, GradientEdge):
         shape, kind = root.node.meta(root.output_nr)
+    elif not isinstance(root, Tensor):
+        raise AssertionError("Expected output to be a torch.Tensor")
     else:
         shape, kind = root._array.shape, root._array.dtype
     if given is None:
@@ -47,7 +63,9 @@ def _seed(i: int, root: Any, given: Any) -> Any:
             raise errors.NonScalarRoot(f"grad can be implicitly created only for real scalar outputs but got {root.dtype}")
         if shape and any(n != 1 for n in shape):
             raise errors.NonScalarRoot("grad can be implicitly created only for scalar outputs")
-        return wrap(np.ones(shape, kind) if shape else np.array(1, kind))
+        one = np.empty(shape, kind)
+        one.fill(1)
+        return wrap(one)
     if not isinstance(given, Tensor):
         raise TypeError(f"gradients can be either Tensors or None, but got {type(given).__name__}")
     if given._array.shape != shape:
@@ -67,7 +85,7 @@ def _seed(i: int, root: Any, given: Any) -> Any:
 def _roots(tensors: Sequence) -> list:
     edges = []
     for i, t in enumerate(tensors):
-        if isinstance(t, GradientEdge):
+        if t.__class__ is not Tensor and isinstance(t, GradientEdge):
             edges.append((t.node, t.output_nr))
             continue
         edge = t._edge
@@ -83,6 +101,8 @@ def _sink(x: Any) -> tuple:
     """The edge whose gradient is asked for. Raises NoGradInput."""
     if isinstance(x, GradientEdge):
         return x.node, x.output_nr
+    if not isinstance(x, Tensor):
+        raise errors.NoGradInput(f"all inputs have to be Tensors or GradientEdges, but got {type(x).__name__}")
     if not x.requires_grad:
         raise errors.NoGradInput("One of the differentiated Tensors does not require grad")
     edge = edge_of(x)
@@ -94,32 +114,34 @@ def backward(
     grad_variables: Any = None, inputs: Any = None,
 ) -> None:  # fmt: skip
     """Accumulate into `.grad` of the leaves (or of `inputs` only) the gradients of the roots."""
-    if state.transforms:
+    if alert.on and state.transforms:
         raise errors.AutogradError(
             "backward() called inside a functorch transform. This is not supported, please use functorch.grad or "
             "functorch.vjp instead or call backward() outside of functorch transforms."
         )
     if grad_variables is not None:
         warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=2)
+        if grad_tensors is not None:
+            raise errors.AutogradError(
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only use "
+                "`grad_tensors`."
+            )
         grad_tensors = grad_variables
-    inputs = _backward_inputs(inputs)
-    roots = _tuple(tensors)
-    seeds = _seeds(roots, _pad(grad_tensors, len(roots)))
-    if create_graph and not inputs:
+    sources = () if inputs is None else _backward_inputs(inputs)
+    roots = tensors if tensors.__class__ is tuple else _tuple(tensors)
+    seeds = _seeds(roots, grad_tensors)
+    if create_graph and not sources:
         _warn_cycle()
     edges = _roots(roots)
-    sinks = []
-    for x in inputs or ():
-        sinks.append(_sink(x))
-        if isinstance(x, Tensor):
-            x.retain_grad()
-    keep = create_graph if retain_graph is None else retain_graph
-    engine.run(edges, seeds, keep, create_graph, sinks, into_leaves=True)
+    if sources:
+        for x in sources:
+            if isinstance(x, Tensor):
+                x.retain_grad()
+        sources = [_sink(x) for x in sources]
+    engine.run(edges, seeds, create_graph if retain_graph is None else retain_graph, create_graph, sources)
 
 
-def _backward_inputs(inputs: Any) -> Any:
-    if inputs is None:
-        return None
+def _backward_inputs(inputs: Any) -> tuple:
     if isinstance(inputs, Mapping):
         if not isinstance(inputs, dict):
             raise TypeError("`inputs` argument to `backward()` must be a dict, not another kind of Mapping")
@@ -139,15 +161,6 @@ def _warn_cycle() -> None:
         UserWarning,
         stacklevel=4,
     )
-
-
-def _pad(gradients: Any, n: int) -> tuple:
-    if gradients is None:
-        return (None,) * n
-    given = (gradients,) if isinstance(gradients, Tensor) else tuple(gradients)
-    if len(given) != n:
-        raise errors.AutogradError(f"got {n} tensors and {len(given)} gradients")
-    return given
 
 
 def grad(
@@ -172,11 +185,20 @@ def grad(
     inputs, roots = _tuple(inputs), _tuple(outputs)
     if not inputs:
         raise errors.AutogradError("`inputs` argument to `grad()` cannot be empty.")
-    seeds = _seeds(roots, _pad(grad_outputs, len(roots)))
-    edges = _roots(roots)
-    sinks = [_sink(x) for x in inputs]
+    if not only_inputs:
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other "
+            "parts of the graph, please use torch.autograd.backward.",
+            FutureWarning,
+            stacklevel=2,
+        )
     keep = create_graph if retain_graph is None else retain_graph
-    found = engine.run(edges, seeds, keep, create_graph, sinks, into_leaves=False)
+    if is_grads_batched:
+        found = batched_grad(roots, inputs, grad_outputs, keep, create_graph, allow_unused)
+    else:
+        seeds = _seeds(roots, grad_outputs)
+        edges = _roots(roots)
+        found = engine.run(edges, seeds, keep, create_graph, [_sink(x) for x in inputs], into_leaves=False)
     for i, (x, g) in enumerate(zip(inputs, found)):
         if g is not None:
             continue
@@ -191,8 +213,9 @@ def grad(
 
 
 def _zeros(x: Any, requires_grad: bool) -> Tensor:
-    shape, kind = x.node.meta(x.output_nr) if isinstance(x, GradientEdge) else (x._array.shape, x._array.dtype)
-    zeros = wrap(np.zeros(shape, kind))
+    if isinstance(x, GradientEdge):
+        raise errors.AutogradError("materialize_grads cannot be used when the given input is a GradientEdge")
+    zeros = wrap(np.zeros_like(x._array))
     zeros._rg = requires_grad
     return zeros
 
@@ -207,6 +230,6 @@ from .variable import Variable  # noqa: E402
 __all__ = [
     "Function", "Variable", "_unsafe_preserve_version_counter", "backward", "detect_anomaly", "enable_grad", "forward_ad",
     "function", "functional", "grad", "grad_mode", "gradcheck", "gradgradcheck", "graph",
-    "inference_mode", "no_grad", "set_detect_anomaly", "set_grad_enabled",
+    "inference_mode", "is_multithreading_enabled", "no_grad", "set_detect_anomaly", "set_grad_enabled",
     "set_multithreading_enabled",
 ]  # fmt: skip

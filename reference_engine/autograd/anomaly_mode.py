@@ -35,6 +35,11 @@ class set_detect_anomaly:
         self._switch(*self._previous)
 
 
+def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
+    """Turn anomaly mode on or off."""
+    set_detect_anomaly._switch(mode, check_nan)
+
+
 class detect_anomaly(set_detect_anomaly):
     """Anomaly mode within a context."""
 

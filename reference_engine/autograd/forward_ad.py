@@ -6,8 +6,11 @@ import functools
 from collections import namedtuple
 from typing import Any
 
+import numpy as np
+
 from ..modes import state
-from ..tensor import Tensor
+from ..storage import strides
+from ..tensor import Tensor, wrap
 from .tangents import Level, check_size, hold, propagate, propagate_in_place, stack, tangent_of
 
 UnpackedDualTensor = namedtuple("UnpackedDualTensor", "primal tangent")
@@ -18,7 +21,7 @@ def enter_dual_level() -> int:
     """Start a level; returns its number, which is 0: levels of this kind do not nest."""
     if stack.levels:
         raise RuntimeError("Nested forward mode AD is not supported at the moment")
-    Level().__enter__()
+    Level(by_hand=True).__enter__()
     return 0
 
 
@@ -75,6 +78,9 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
             f"{level or 0} is not supported."
         )
     check_size(tensor, tangent)
+    if strides(tangent._array) != strides(tensor._array) and tensor._array.size > 1:
+        # Views of the dual are taken of the tangent too: both must lie alike in memory.
+        tangent = wrap(np.empty_like(tensor._array, tangent._array.dtype)).copy_(tangent)
     out = tensor.view(tensor.shape)
     hold(out, place, tangent)
     return out

@@ -14,6 +14,7 @@ from ..hooks import (
     saved_tensors_hooks,
 )
 from ..tensor import Tensor
+from .mutation import allow_mutation_on_saved_tensors
 
 GradientEdge = namedtuple("GradientEdge", "node output_nr ownership_token", defaults=(None,))
 
@@ -28,23 +29,10 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
 def increment_version(tensor: Any) -> None:
     """Count a write that the engine did not see."""
     for t in (tensor,) if isinstance(tensor, Tensor) else tensor:
-        t._storage.version = t._version + 1
+        if t._storage.version is None:
+            continue
+        t._storage.version += 1
         t._storage.writer = "increment_version"
-
-
-class allow_mutation_on_saved_tensors:
-    """Within the context, saved tensors are cloned before they are written, so that no write disturbs a backward."""
-
-    def __enter__(self) -> Any:
-        self._hooks = saved_tensors_hooks(lambda t: t.detach().clone(), lambda t: t)
-        self._hooks.__enter__()
-        return self
-
-    def clear(self) -> None:
-        """Nothing is kept here."""
-
-    def __exit__(self, *exc: Any) -> None:
-        self._hooks.__exit__(*exc)
 
 
 __all__ = [

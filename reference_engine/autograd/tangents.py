@@ -29,9 +29,10 @@ from ..views import replay
 class Level:
     """One forward differentiation in progress. Its tangents are forgotten when it ends."""
 
-    __slots__ = ("holders",)
+    __slots__ = ("by_hand", "holders")
 
-    def __init__(self) -> None:
+    def __init__(self, by_hand: bool = False) -> None:
+        self.by_hand = by_hand  # made by dual_level, which does not nest
         self.holders: list[weakref.ref] = []
 
     def __enter__(self) -> Level:
@@ -162,6 +163,7 @@ def propagate(row: Any, inputs: Sequence, values: list, params: Sequence, outs: 
             continue
         with only_levels(levels[:k]):
             tangents = _derive(row, inputs, values, params, outs, found)
+            tangents = [t if t is None or t._array.dtype == o._array.dtype else t.to(o.dtype) for t, o in zip(tangents, outs)]
         for out, tangent in zip(outs, tangents):
             if tangent is not None:
                 hold(out, level, tangent)
@@ -235,12 +237,12 @@ def _transpose(node: Node, several: bool, outs: list, smooth: list[bool], found:
             probes[nr] = wrap(np.ones_like(out._array))
             probes[nr]._rg = True
     before = state.grad, state.pack_hooks, state.transposing
-    state.grad, state.pack_hooks = True, []
+    state.grad, state.pack_hooks, state.transposing = True, [], True
     try:
         cts = node.differentiate(probes if several else probes[0])
         sinks = [edge_of(p) for p in probes if p is not None]
         pairs = [(c, t) for c, t in zip(cts, found) if c is not None and t is not None and c.requires_grad]
-        state.pack_hooks, state.transposing = before[1], True
+        state.pack_hooks = before[1]
         seeds = [t if t._array.dtype == c._array.dtype else t.to(c.dtype) for c, t in pairs]
         rows = engine.run([edge_of(c) for c, _ in pairs], seeds, True, True, sinks, False) if pairs else [None] * len(sinks)
     finally:
@@ -322,9 +324,21 @@ def through_function(ctx: Any, cls: type, operands: Sequence, outs: Sequence) ->
                 f"Function's jvp returned an invalid number of forward gradients (expected {len(outs)} but got {len(got)})"
             )
         for out, tangent in zip(outs, got):
-            if isinstance(out, Tensor) and tangent is not None and not any(out is x for x in operands):
+            if not isinstance(out, Tensor) or tangent is None:
+                continue
+            own = next((t for x, t in zip(operands, found) if x is out), None)
+            if own is None:
                 check_size(out, tangent)
+                if out._view is not None and tangent._view is None:
+                    raise RuntimeError(
+                        "A custom Function's forward is returning a view (or an input as-is) but the jvp is not returning a view."
+                    )
                 hold(out, level, tangent)
+            elif own is not tangent:
+                raise RuntimeError(
+                    "An inplace custom Function is not modifying the forward mode gradients inplace. If the forward is "
+                    "modifying an input inplace, then the jvp function must modify the corresponding gradient inplace."
+                )
 
 
 def check_size(t: Tensor, tangent: Tensor) -> None:

@@ -48,11 +48,24 @@ def _elu(self: Any, alpha: float = 1, scale: float = 1, input_scale: float = 1) 
     return ROWS["elu"].call(self, alpha, scale, input_scale)
 
 
+def _real_only(kernel: str, run: Any) -> Any:
+    """A backward function of torch's own: unlike the ops that use it, it is not composed for complex numbers."""
+
+    def call(x: Any, *rest: Any, **options: Any) -> Any:
+        if x.is_complex():
+            raise NotImplementedError(f"\"{kernel}\" not implemented for '{x.dtype.long_name}'")
+        return run(x, *rest, **options)
+
+    return call
+
+
 ATEN.update({
-    "convolution": conv.convolution, "convolution_backward": conv.convolution_backward,
+    "convolution": _real_only("slow_conv2d_cpu", conv.convolution),
+    "convolution_backward": _real_only("slow_conv2d_cpu_grad_input", conv.convolution_backward),
     "native_batch_norm": norm.native_batch_norm, "_native_batch_norm_legit": norm.native_batch_norm_legit,
     "_native_batch_norm_legit_no_training": norm.native_batch_norm_legit_no_training, "batch_norm": norm.batch_norm,
-    "native_layer_norm": norm.native_layer_norm, "native_layer_norm_backward": norm.native_layer_norm_backward,
+    "native_layer_norm": norm.native_layer_norm,
+    "native_layer_norm_backward": _real_only("LayerNormBackwardKernelImpl", norm.native_layer_norm_backward),
     "native_group_norm": norm.native_group_norm, "native_dropout": native_dropout,
     "embedding": embedding.embedding, "embedding_dense_backward": embedding.embedding_dense_backward,
     "embedding_bag": embedding.embedding_bag, "_embedding_bag": embedding.embedding_bag, "elu": _elu,
@@ -65,7 +78,7 @@ ATEN.update({
 })  # fmt: skip
 for _n in (2, 3):
     ATEN[f"max_pool{_n}d_with_indices"] = FACES[f"max_pool{_n}d_with_indices"]
-    ATEN[f"max_pool{_n}d_with_indices_backward"] = _max_back
+    ATEN[f"max_pool{_n}d_with_indices_backward"] = _real_only(f"max_pool{_n}d_backward", _max_back)
     ATEN[f"avg_pool{_n}d_backward"] = _avg_back(_n)
     ATEN[f"_adaptive_avg_pool{_n}d"] = _adaptive(_n)
     ATEN[f"_adaptive_avg_pool{_n}d_backward"] = _adaptive_back(_n)

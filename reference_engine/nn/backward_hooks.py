@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,6 +23,14 @@ class BackwardHookFunction(Function):
     @staticmethod
     def backward(ctx: Any, *cotangents: Any) -> Any:
         return cotangents
+
+
+def hook_last_node(module: Any, hooks: Sequence[Callable], out: Any) -> None:
+    """The older kind of backward hooks: they see the last op of forward only."""
+    first = next((t for t in (out if isinstance(out, (tuple, list)) else (out,)) if isinstance(t, Tensor)), None)
+    node = None if first is None else first.grad_fn
+    for hook in hooks if node is not None else ():
+        node.register_hook(functools.partial(hook, module))
 
 
 class BackwardHook:
@@ -81,6 +91,13 @@ class BackwardHook:
 
     def setup_output_hook(self, out: Any) -> Any:
         """Hook the gradients of the outputs: they are kept for the hooks, after the pre-hooks have seen them."""
+        if not isinstance(out, (Tensor, tuple)):
+            warnings.warn(
+                "For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but received "
+                f"{type(out)}",
+                stacklevel=4,
+            )
+            return out
         single = not isinstance(out, tuple)
         args = (out,) if single else out
 

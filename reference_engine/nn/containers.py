@@ -33,6 +33,13 @@ class _Listed(Module):
         self.add_module(str(len(self)), module)
         return self
 
+    def insert(self, index: int, module: Module) -> Any:
+        """One more before the one at an index."""
+        modules = list(self._modules.values())
+        modules.insert(index, module)
+        self._modules.clear()
+        return self.extend(modules)
+
     def extend(self, modules: Iterable) -> Any:
         """Several more at the end."""
         for m in modules:

@@ -145,6 +145,8 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Any = None, size_averag
     axis = 0 if input._array.ndim == 1 else 1
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    if target.is_complex() and target._array.shape == input._array.shape:
+        raise RuntimeError(f"Expected floating point type for target with class probabilities, got {target.dtype.long_name}")
     logs = input.log_softmax(axis)
     classes = input._array.shape[axis]
     if target._array.shape == input._array.shape and target._array.dtype.kind == "f":
@@ -191,6 +193,8 @@ def kl_div(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any 
            log_target: bool = False) -> Tensor:  # fmt: skip
     """target * (log(target) - input)"""
     how = "batchmean" if reduction == "batchmean" else _reduction(reduction, size_average, reduce)
+    if input.is_complex() or target.is_complex():
+        raise RuntimeError("kl_div: Complex inputs not supported.")
     if log_target:
         loss = target.exp() * (target - input)
     else:
@@ -219,8 +223,11 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = Fals
         var = var * FUNCTIONS["ones_like"](input)
     elif (var._array < 0).any():
         raise ValueError("var has negative entry/entries")
-    if var._array.shape != input._array.shape and input._array.shape[:-1] == var._array.shape:
-        var = var.unsqueeze(-1)
+    if var._array.shape != input._array.shape:
+        if input._array.shape[:-1] == var._array.shape:
+            var = var.unsqueeze(-1)
+        elif input._array.shape[:-1] != var._array.shape[:-1] or var._array.shape[-1] != 1:
+            raise ValueError("var is of incorrect size")
     from .. import no_grad
 
     var = var.clone()
@@ -244,6 +251,11 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
                           reduce: Any = None, reduction: str = "mean") -> Tensor:  # fmt: skip
     """1 - cosine where the target is 1, max(0, cosine - margin) where it is -1"""
     d = target._array.ndim
+    if input1._array.ndim != d + 1 or input2._array.ndim != d + 1:
+        raise RuntimeError(
+            f"{d}D target tensor expects {d + 1}D input tensors, but found inputs with sizes {list(input1.shape)} and "
+            f"{list(input2.shape)}."
+        )
     eps = 1e-12
     product = (input1 * input2).sum(d)
     one, two = (input1 * input1).sum(d) + eps, (input2 * input2).sum(d) + eps
@@ -258,6 +270,8 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
 def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Any = None,
                         reduce: Any = None, reduction: str = "mean") -> Tensor:  # fmt: skip
     """max(0, -target * (input1 - input2) + margin)"""
+    if len({t._array.ndim for t in (input1, input2, target)}) > 1:
+        raise RuntimeError("margin_ranking_loss : All input tensors should have same dimension")
     loss = (-target * (input1 - input2) + margin).clamp_min(0)
     return _apply(loss, _reduction(reduction, size_average, reduce))
 
@@ -268,6 +282,12 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
     """max(0, distance to the positive - distance to the negative + margin)"""
     from .functional_vector import pairwise_distance
 
+    dims = [t._array.ndim for t in (anchor, positive, negative)]
+    if len(set(dims)) > 1:
+        raise RuntimeError(
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor "
+            f"{dims[0]}D, positive {dims[1]}D, and negative {dims[2]}D inputs"
+        )
     return triplet_margin_with_distance_loss(
         anchor, positive, negative, distance_function=lambda a, b: pairwise_distance(a, b, p, eps), margin=margin, swap=swap,
         reduction=_reduction(reduction, size_average, reduce),

@@ -60,6 +60,8 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     shape = input._array.shape
     if len(shape) < 3:
         raise ValueError(f"Expected 3D or higher dimensionality input (got {len(shape)} dimensions)")
+    if not input._array.size:
+        return input
     from . import functional as F
 
     square = input.mul(input)
@@ -157,7 +159,7 @@ def _draw(x: Any, p: float, train: Any) -> tuple[Any, Any]:
     return (x * keep * x.dtype.type(0 if p == 1 else 1 / (1 - p))).astype(x.dtype), keep
 
 
-op("native_dropout", _draw, params="p train", outputs=2, diff=(0,), face=False,
+op("native_dropout", _draw, params="p train", outputs=2, diff=(0,), face=False, complex=False,
    self=lambda F, cts, result1, p, train: F.mul(
        F.mul(cts[0], result1), 1.0 if train is False or p == 0 else 0.0 if p == 1 else 1 / (1 - p)))  # fmt: skip
 

@@ -130,6 +130,8 @@ def grid_sampler(input: Tensor, grid: Tensor, interpolation_mode: int, padding_m
 
 def affine_grid(theta: Tensor, size: Any, align_corners: Any = None) -> Tensor:
     """The grid of an affine map, for grid_sample."""
+    if not theta.is_floating_point():
+        raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
     space = tuple(size)[2:]
     axes = []
     for n in space:

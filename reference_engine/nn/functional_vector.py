@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import promote_types
 from ..ops import embedding as _embedding
 from ..ops.table import FUNCTIONS, ROWS
 from ..tensor import Tensor, wrap
@@ -100,6 +101,9 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """The cosine of the angle between vectors; short ones are taken to be of length eps."""
     from .. import no_grad
 
+    common = promote_types(x1.dtype, x2.dtype)
+    if not common.is_floating_point:
+        raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {common.long_name}")
     x1, x2 = FUNCTIONS["broadcast_tensors"](x1, x2)
     norms = [x.norm(2, dim, keepdim=True).clone() for x in (x1, x2)]
     with no_grad():
@@ -123,8 +127,10 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
 
     if is_causal and attn_mask is not None:
         raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+    if query.is_complex():
+        raise NotImplementedError(f"\"softmax_lastdim_kernel_impl\" not implemented for '{query.dtype.long_name}'")
     length, source = query._array.shape[-2], key._array.shape[-2]
-    factor = 1 / math.sqrt(query._array.shape[-1]) if scale is None else scale
+    factor = 1 / math.sqrt(query._array.shape[-1] or math.nan) if scale is None else scale
     if enable_gqa:
         times = query._array.shape[-3] // key._array.shape[-3]
         key, value = (x.repeat_interleave(times, -3) for x in (key, value))

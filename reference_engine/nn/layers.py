@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..modes import no_grad
 from ..ops.conv import per_dim
 from ..ops.table import FUNCTIONS
 from ..tensor import Tensor
@@ -16,6 +17,11 @@ from .parameter import Parameter
 
 def _empty(*shape: int, dtype: Any = None) -> Parameter:
     return Parameter(FUNCTIONS["empty"](*shape, dtype=dtype))
+
+
+def _filled(value: float, *shape: int, dtype: Any = None) -> Parameter:
+    """A parameter with one value throughout, written into it as torch's reset_parameters does: its version is 1."""
+    return init.constant_(_empty(*shape, dtype=dtype), value)  # type: ignore[return-value]
 
 
 class Linear(Module):
@@ -147,11 +153,12 @@ class BatchNorm(Module):
         self.affine = self.defaults["affine"] if affine is None else affine
         self.track_running_stats = self.defaults["track_running_stats"] if track_running_stats is None else track_running_stats
         make = FUNCTIONS
-        for name, fill in (("weight", "ones"), ("bias", "zeros")):
-            self.register_parameter(name, Parameter(make[fill](num_features, dtype=dtype)) if self.affine else None)
-        for name, fill in (("running_mean", "zeros"), ("running_var", "ones")):
-            self.register_buffer(name, make[fill](num_features, dtype=dtype) if self.track_running_stats else None)
+        for name, value in (("weight", 1.0), ("bias", 0.0)):
+            self.register_parameter(name, _filled(value, num_features, dtype=dtype) if self.affine else None)
+        for name in ("running_mean", "running_var"):
+            self.register_buffer(name, make["zeros"](num_features, dtype=dtype) if self.track_running_stats else None)
         self.register_buffer("num_batches_tracked", make["tensor"](0) if self.track_running_stats else None)
+        self.reset_running_stats()
 
     def reset_running_stats(self) -> None:
         """Start over."""
@@ -211,9 +218,9 @@ class LayerNorm(Module):
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
         shape = self.normalized_shape
-        self.register_parameter("weight", Parameter(FUNCTIONS["ones"](*shape, dtype=dtype)) if elementwise_affine else None)
+        self.register_parameter("weight", _filled(1.0, *shape, dtype=dtype) if elementwise_affine else None)
         has_bias = elementwise_affine and bias
-        self.register_parameter("bias", Parameter(FUNCTIONS["zeros"](*shape, dtype=dtype)) if has_bias else None)
+        self.register_parameter("bias", _filled(0.0, *shape, dtype=dtype) if has_bias else None)
 
     def forward(self, input: Tensor) -> Tensor:
         """The normalised input."""
@@ -228,7 +235,7 @@ class RMSNorm(Module):
         super().__init__()
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.eps = eps
-        ones = Parameter(FUNCTIONS["ones"](*self.normalized_shape, dtype=dtype)) if elementwise_affine else None
+        ones = _filled(1.0, *self.normalized_shape, dtype=dtype) if elementwise_affine else None
         self.register_parameter("weight", ones)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -245,8 +252,8 @@ class GroupNorm(Module):
         if num_channels % num_groups:
             raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
-        for name, fill in (("weight", "ones"), ("bias", "zeros")):
-            self.register_parameter(name, Parameter(FUNCTIONS[fill](num_channels, dtype=dtype)) if affine else None)
+        for name, value in (("weight", 1.0), ("bias", 0.0)):
+            self.register_parameter(name, _filled(value, num_channels, dtype=dtype) if affine else None)
 
     def forward(self, input: Tensor) -> Tensor:
         """The normalised input."""
@@ -267,7 +274,8 @@ class Embedding(Module):
         if _weight is None:
             init.normal_(self.weight)
             if self.padding_idx is not None:
-                self.weight.data[self.padding_idx].fill_(0)
+                with no_grad():
+                    self.weight[self.padding_idx].fill_(0)
 
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, **options: Any) -> Embedding:
@@ -304,7 +312,7 @@ class PReLU(Module):
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
         super().__init__()
         self.num_parameters = num_parameters
-        self.weight = Parameter(FUNCTIONS["full"]((num_parameters,), init, dtype=dtype))
+        self.weight = _filled(init, num_parameters, dtype=dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         """x, or weight * x below 0."""

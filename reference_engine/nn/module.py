@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..hooks import RemovableHandle
 from ..modes import no_grad
+from ..ops.queries import typename
 from ..tensor import Tensor
-from .backward_hooks import BackwardHook
-from .parameter import Parameter
+from .backward_hooks import BackwardHook, hook_last_node
+from .keys import IncompatibleKeys
+from .parameter import Buffer, Parameter
 
-IncompatibleKeys = namedtuple("IncompatibleKeys", "missing_keys unexpected_keys")
 _TABLES = ("_parameters", "_buffers", "_modules")
+_HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_hooks", "_backward_pre_hooks")
+EVERYWHERE: dict[str, OrderedDict] = {name: OrderedDict() for name in _HOOKS}  # hooks on the calls of all modules
 
 
 class Module:
@@ -22,9 +25,11 @@ class Module:
     training: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        for name in (*_TABLES, "_forward_pre_hooks", "_forward_hooks", "_backward_hooks", "_backward_pre_hooks"):
+        for name in (*_TABLES, *_HOOKS):
             object.__setattr__(self, name, OrderedDict())
         object.__setattr__(self, "_non_persistent_buffers_set", set())
+        object.__setattr__(self, "_always_called", set())
+        object.__setattr__(self, "_is_full_backward_hook", None)
         object.__setattr__(self, "training", True)
 
     def forward(self, *input: Any) -> Any:
@@ -46,7 +51,7 @@ class Module:
             tables["_modules"][name] = value
         elif name in tables.get("_parameters", ()):
             if value is not None:
-                raise TypeError(f"cannot assign '{type(value).__name__}' as parameter '{name}' (torch.nn.Parameter or None expected)")  # noqa: E501 # fmt: skip
+                raise TypeError(f"cannot assign '{typename(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)")
             tables["_parameters"][name] = None
         elif name in tables.get("_modules", ()):
             if value is not None:
@@ -56,6 +61,9 @@ class Module:
             if value is not None and not isinstance(value, Tensor):
                 raise TypeError(f"cannot assign '{type(value).__name__}' as buffer '{name}' (torch.Tensor or None expected)")
             tables["_buffers"][name] = value
+        elif isinstance(value, Buffer):
+            self._forget(name)
+            self.register_buffer(name, value, value.persistent)
         else:
             object.__setattr__(self, name, value)
 
@@ -80,14 +88,20 @@ class Module:
 
     def register_parameter(self, name: str, param: Any) -> None:
         """Enter a parameter (or None for one that is left out)."""
+        if "." in name:
+            raise KeyError('parameter name can\'t contain "."')
+        if not name:
+            raise KeyError('parameter name can\'t be empty string ""')
         if param is not None and not isinstance(param, Parameter):
-            raise TypeError(f"cannot assign '{type(param).__name__}' object to parameter '{name}' (torch.nn.Parameter or None required)")  # noqa: E501 # fmt: skip
+            raise TypeError(f"cannot assign '{typename(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)")  # noqa: E501 # fmt: skip
         if param is not None and param.grad_fn is not None:
             raise ValueError(f"Cannot assign non-leaf Tensor to parameter '{name}'.")
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
         """Enter a tensor that is state but no parameter."""
+        if "." in name or not name:
+            raise KeyError('buffer name can\'t contain "."' if name else 'buffer name can\'t be empty string ""')
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(f"cannot assign '{type(tensor).__name__}' object to buffer '{name}' (torch Tensor or None required)")
         self._buffers[name] = tensor
@@ -127,7 +141,7 @@ class Module:
 
     def _members(self, table: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator:
         seen = set()
-        for where, module in self.named_modules(prefix=prefix) if recurse else [(prefix, self)]:
+        for where, module in self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]:
             for name, value in module.__dict__[table].items():
                 if value is None or (remove_duplicate and id(value) in seen):
                     continue
@@ -296,22 +310,37 @@ class Module:
     # ---- the call -------------------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not (self._forward_pre_hooks or self._forward_hooks or self._backward_hooks or self._backward_pre_hooks):
+        tables = self.__dict__
+        if not any(tables[name] or EVERYWHERE[name] for name in _HOOKS):
             return self.forward(*args, **kwargs)
-        for hook, with_kwargs in list(self._forward_pre_hooks.values()):
+        before, after, backward_hooks, backward_pre_hooks = [
+            [*EVERYWHERE[name].values(), *tables[name].values()] for name in _HOOKS
+        ]
+        old = list(self._backward_hooks.values()) if self._is_full_backward_hook is False else []
+        if old:
+            backward_hooks = list(EVERYWHERE["_backward_hooks"].values())
+        for hook, with_kwargs in before:
             result = hook(self, args, kwargs) if with_kwargs else hook(self, args)
             if result is not None and with_kwargs:
                 args, kwargs = result
             elif result is not None:
                 args = result if isinstance(result, tuple) else (result,)
         backward = None
-        if self._backward_hooks or self._backward_pre_hooks:
-            backward = BackwardHook(self, list(self._backward_hooks.values()), list(self._backward_pre_hooks.values()))
+        if backward_hooks or backward_pre_hooks:
+            backward = BackwardHook(self, backward_hooks, backward_pre_hooks)
             args = backward.setup_input_hook(args)
-        out = self.forward(*args, **kwargs)
-        for hook, with_kwargs in list(self._forward_hooks.values()):
+        try:
+            out = self.forward(*args, **kwargs)
+        except Exception:
+            for key, (hook, with_kwargs) in self._forward_hooks.items():
+                if key in self._always_called:
+                    hook(self, args, kwargs, None) if with_kwargs else hook(self, args, None)
+            raise
+        for hook, with_kwargs in after:
             result = hook(self, args, kwargs, out) if with_kwargs else hook(self, args, out)
             out = out if result is None else result
+        if old:
+            hook_last_node(self, old, out)
         return out if backward is None else backward.setup_output_hook(out)
 
     def register_forward_pre_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> RemovableHandle:
@@ -321,13 +350,27 @@ class Module:
     def register_forward_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False,
                               always_call: bool = False) -> RemovableHandle:  # fmt: skip
         """Call hook(module, args, output) after forward; what it returns takes the place of the output."""
-        return _added(self._forward_hooks, (hook, with_kwargs), prepend)
+        handle = _added(self._forward_hooks, (hook, with_kwargs), prepend)
+        if always_call:
+            self._always_called.add(handle.id)
+        return handle
+
+    def _use_backward_hooks(self, full: bool) -> None:
+        if self._is_full_backward_hook is (not full):
+            raise RuntimeError(
+                "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use only one of them."
+            )
+        self._is_full_backward_hook = full
 
     def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Call hook(module, grad_input, grad_output) when the gradients of the inputs are known."""
+        self._use_backward_hooks(full=True)
         return _added(self._backward_hooks, hook, prepend)
 
-    register_backward_hook = register_full_backward_hook
+    def register_backward_hook(self, hook: Callable) -> RemovableHandle:
+        """The older way: hook(module, grad_input, grad_output) of the last op of forward alone."""
+        self._use_backward_hooks(full=False)
+        return _added(self._backward_hooks, hook, False)
 
     def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Call hook(module, grad_output) when the gradients of the outputs are known."""

@@ -84,13 +84,15 @@ def clamp_max(self: Tensor, max: Any) -> Tensor:
 @method("clamp_min_")
 def clamp_min_(self: Tensor, min: Any) -> Tensor:
     """clamp_min in place"""
-    return write(ROWS["clamp_min_scalar"], "clamp_min_", self, (), (min,))
+    row, inputs, params = _clamp_row(min, None)
+    return write(row if inputs else ROWS["clamp_min_scalar"], "clamp_min_", self, inputs, params if inputs else (min,))
 
 
 @method("clamp_max_")
 def clamp_max_(self: Tensor, max: Any) -> Tensor:
     """clamp_max in place"""
-    return write(ROWS["clamp_max_scalar"], "clamp_max_", self, (), (max,))
+    row, inputs, params = _clamp_row(None, max)
+    return write(row if inputs else ROWS["clamp_max_scalar"], "clamp_max_", self, inputs, params if inputs else (max,))
 
 
 # ---- activations ------------------------------------------------------------------------------------------------------
@@ -150,7 +152,7 @@ def _silu_vjp(F: Any, ct: Any, self: Any) -> Any:
     return F.mul(ct, F.mul(s, F.add(F.mul(self, F.rsub(s, 1)), 1)))
 
 
-op("silu", lambda x: x * ROWS["sigmoid"].kernel(x), face=False, inplace=True, self=_silu_vjp)
+op("silu", lambda x: x * ROWS["sigmoid"].kernel(x), face=False, inplace=True, complex=False, self=_silu_vjp)
 
 
 def _softplus(x: Any, beta: float, threshold: float) -> Any:

@@ -12,26 +12,50 @@ from ..inplace import write
 from ..modes import state
 from ..tensor import Tensor
 from .faces import face, function, method
+from .guards import mask_only, where_kernel, whole
 from .table import ROWS, arrays, op, tensors
 
 op("add", np.add, "self other", promote="arith", inplace=True, face=False, jvp="linear",
    self=lambda F, ct: ct, other=lambda F, ct: ct)  # fmt: skip
-op("add_scaled", lambda a, b, alpha: a + b * alpha, "self other", "alpha", promote="arith", node="AddBackward0",
-   face=False, inplace=True, jvp="linear", self=lambda F, ct: ct, other=lambda F, ct, alpha: F.mul(ct, alpha))  # fmt: skip
+
+
+def _scaled(b: Any, alpha: Any, out: Any) -> Any:
+    """alpha * b, on its way into a result of which `out` is the other part; alpha may not be of a higher kind than both."""
+    kinds = {np.asarray(x).dtype.kind for x in (b, out)}
+    if isinstance(alpha, complex) and "c" not in kinds:
+        raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
+    if isinstance(alpha, float) and not kinds & {"f", "c"}:
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    return b * alpha
+
+
+op("add_scaled", lambda a, b, alpha: a + _scaled(b, alpha, a), "self other", "alpha", promote="arith", node="AddBackward0",
+   face=False, inplace=True, jvp="linear", self=lambda F, ct: ct,
+   other=lambda F, ct, alpha: F.mul(ct, alpha.conjugate()))  # fmt: skip
 op("sub", np.subtract, "self other", promote="arith", inplace=True, face=False, jvp="linear",
    self=lambda F, ct: ct, other=lambda F, ct: F.neg(ct))  # fmt: skip
-op("sub_scaled", lambda a, b, alpha: a - b * alpha, "self other", "alpha", promote="arith", node="SubBackward0",
-   face=False, inplace=True, jvp="linear", self=lambda F, ct: ct, other=lambda F, ct, alpha: F.mul(ct, -alpha))  # fmt: skip
-op("rsub_tensor", lambda a, b: np.subtract(b, a), "self other", promote="arith", node="RsubBackward0", face=False,
-   self=lambda F, ct: F.neg(ct), other=lambda F, ct: ct)  # fmt: skip
-op("rsub", lambda a, b: np.subtract(b, a), "self other", promote="arith", node="RsubBackward1", face=False,
-   self=lambda F, ct: F.neg(ct))  # fmt: skip
+op("sub_scaled", lambda a, b, alpha: a - _scaled(b, alpha, a), "self other", "alpha", promote="arith", node="SubBackward0",
+   face=False, inplace=True, jvp="linear", self=lambda F, ct: ct,
+   other=lambda F, ct, alpha: F.mul(ct, -alpha.conjugate()))  # fmt: skip
+
+
+def _rsub(a: Any, b: Any, alpha: Any = 1) -> Any:
+    return np.subtract(b, a if alpha == 1 else _scaled(a, alpha, b))
+
+
+def _rsub_self(F: Any, ct: Any, alpha: Any) -> Any:
+    return F.neg(ct) if alpha == 1 else F.mul(ct, -alpha.conjugate())
+
+
+op("rsub_tensor", _rsub, "self other", "alpha=1", promote="arith", node="RsubBackward0", face=False,
+   self=_rsub_self, other=lambda F, ct: ct)  # fmt: skip
+op("rsub", _rsub, "self other", "alpha=1", promote="arith", node="RsubBackward1", face=False, self=_rsub_self)
 op("mul", np.multiply, "self other", promote="arith", inplace=True,
    self=lambda F, ct, other: F.mul(ct, F.conj(other)), other=lambda F, ct, self: F.mul(ct, F.conj(self)))  # fmt: skip
 op("div", np.true_divide, "self other", promote="float", inplace=True, face=False,
    self=lambda F, ct, other: F.quotient(ct, F.conj(other)),
    other=lambda F, ct, self, other: F.mul(F.neg(ct), F.conj(F.div(F.div(self, other), other))))  # fmt: skip
-op("div_floor", np.floor_divide, "self other", promote="arith", node="DivBackward2", inplace=True, face=False,
+op("div_floor", whole(np.floor_divide), "self other", promote="arith", node="DivBackward2", inplace=True, face=False,
    self=lambda F, ct, other: F.zeros_like(ct), other=lambda F, ct, self, other: F.zeros_like(ct))  # fmt: skip
 op("div_trunc", lambda a, b: np.trunc(np.true_divide(a, b)).astype(np.result_type(a, b)), "self other", promote="arith",
    node="DivBackward2", inplace=True, face=False,
@@ -40,9 +64,9 @@ op("fmod", np.fmod, "self other", promote="arith", inplace=True, face=False, nod
    self=lambda F, ct: ct, other=lambda F, ct, self, other: F.mul(F.neg(ct), F.div_trunc(self, other)))  # fmt: skip
 op("fmod_scalar", np.fmod, "self other", promote="arith", inplace=True, face=False, node="FmodBackward0",
    self=lambda F, ct: ct)  # fmt: skip
-op("remainder", np.remainder, "self other", promote="arith", inplace=True, face=False, node="RemainderBackward1",
+op("remainder", whole(np.remainder), "self other", promote="arith", inplace=True, face=False, node="RemainderBackward1",
    self=lambda F, ct: ct, other=lambda F, ct, self, other: F.mul(F.neg(ct), F.div_floor(self, other)))  # fmt: skip
-op("remainder_scalar", np.remainder, "self other", promote="arith", inplace=True, face=False, node="RemainderBackward0",
+op("remainder_scalar", whole(np.remainder), "self other", promote="arith", inplace=True, face=False, node="RemainderBackward0",
    self=lambda F, ct: ct)  # fmt: skip
 
 
@@ -55,7 +79,7 @@ def not_implemented(name: str) -> Any:
     return formula
 
 
-op("floor_divide", np.floor_divide, "self other", promote="arith", inplace=True, node="NotImplemented",
+op("floor_divide", whole(np.floor_divide), "self other", promote="arith", inplace=True, node="NotImplemented",
    self=not_implemented("floor_divide"), other=not_implemented("floor_divide"))  # fmt: skip
 ROWS["floor_divide"].node.title = "torch::autograd::NotImplemented"
 
@@ -70,7 +94,7 @@ _POWERS = {
 
 
 def _pow_scalar(a: Any, exponent: Any) -> Any:
-    if a.dtype.kind in "iu" and exponent < 0:
+    if a.dtype.kind in "iu" and exponent < 0 and not isinstance(exponent, float):
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     special = _POWERS.get(exponent)
     return special(a) if special is not None else np.power(a, exponent)
@@ -93,9 +117,13 @@ def _pow_self(F: Any, ct: Any, self: Any, exponent: Any) -> Any:
     return F.mul(ct, F.masked_fill(slope, F.expand_like(F.eq(exponent, 0), slope), 0.0))
 
 
+def _not_negative(F: Any, x: Any) -> Any:
+    return F.logical_and(F.eq(F.imag(x), 0), F.ge(F.real(x), 0)) if F.is_complex(x) else F.ge(x, 0)
+
+
 def _pow_exponent(F: Any, ct: Any, self: Any, exponent: Any, result: Any) -> Any:
     # 0 ** b is flat for b >= 0; the logarithm would make it NaN.
-    flat = F.logical_and(F.eq(self, 0), F.ge(F.real(exponent), 0))
+    flat = F.logical_and(F.eq(self, 0), _not_negative(F, exponent))
     slope = F.conj(F.mul(result, F.log(self)))
     return F.mul(ct, F.masked_fill(slope, F.expand_like(flat, slope), 0.0))
 
@@ -103,9 +131,9 @@ def _pow_exponent(F: Any, ct: Any, self: Any, exponent: Any, result: Any) -> Any
 def _rpow_exponent(F: Any, ct: Any, self: Any, exponent: Any, result: Any) -> Any:
     if exponent == 0:
         slope = F.mul(result, -math.inf)
-        return F.mul(ct, F.masked_fill(slope, F.ge(self, 0), 0.0))
-    log = math.log(exponent) if not isinstance(exponent, complex) and exponent > 0 else np.log(complex(exponent))
-    if not isinstance(exponent, complex) and exponent < 0:
+        return F.mul(ct, F.masked_fill(slope, _not_negative(F, self), 0.0))
+    log = math.log(exponent) if not isinstance(exponent, complex) and exponent > 0 else complex(np.log(complex(exponent)))
+    if not isinstance(exponent, complex) and exponent < 0 and not F.is_complex(self):
         log = math.nan
     return F.mul(ct, F.conj(F.mul(result, log)))
 
@@ -170,13 +198,13 @@ op("logaddexp2", np.logaddexp2, "self other", promote="float",
 
 # ---- three operands ---------------------------------------------------------------------------------------------------
 
-op("where", np.where, "!condition self other", promote="arith", face=False, node="WhereBackward0",
+op("where", where_kernel, "!condition self other", promote="arith", face=False, node="WhereBackward0",
    self=lambda F, ct, condition: F.where(condition, ct, 0.0),
    other=lambda F, ct, condition: F.where(condition, 0.0, ct))  # fmt: skip
-op("masked_fill", lambda x, mask, value: np.where(mask, x.dtype.type(value), x), "self !mask", "value", face=False,
+op("masked_fill", lambda x, mask, value: np.where(mask_only(mask), x.dtype.type(value), x), "self !mask", "value", face=False,
    inplace=True, node="MaskedFillBackward0", self=lambda F, ct, mask: F.masked_fill(ct, mask, 0.0))  # fmt: skip
-op("masked_fill_tensor", lambda x, mask, value: np.where(mask, value.astype(x.dtype), x), "self !mask !value", face=False,
-   inplace=True, node="MaskedFillBackward1", self=lambda F, ct, mask: F.masked_fill(ct, mask, 0.0),
+op("masked_fill_tensor", lambda x, mask, value: np.where(mask_only(mask), value.astype(x.dtype), x), "self !mask !value",
+   face=False, inplace=True, node="MaskedFillBackward1", self=lambda F, ct, mask: F.masked_fill(ct, mask, 0.0),
    value=lambda F, ct, mask: F.where(mask, ct, 0.0))  # fmt: skip
 op("lerp_scalar", lambda a, b, weight: a + (b - a) * weight if abs(weight) < 0.5 else b - (b - a) * (1 - weight), "self end",
    "weight", node="LerpBackward0", face=False, inplace=True, jvp="linear",
@@ -244,9 +272,7 @@ def sub(self: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Tensor:
 @function("rsub")
 def rsub(self: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """other - alpha * self"""
-    if alpha != 1:
-        return SUB_SCALED(other, self, alpha)
-    return ROWS["rsub_tensor"].call(self, other) if isinstance(other, Tensor) else RSUB(self, other)
+    return (ROWS["rsub_tensor"].call if isinstance(other, Tensor) else RSUB)(self, other, alpha)
 
 
 @face("div", "divide", "true_divide")
@@ -288,11 +314,11 @@ def _where(self: Any, condition: Any, other: Any) -> Any:
 
 
 @function("where")
-def where(condition: Any, self: Any = None, other: Any = None, *, out: Any = None) -> Any:
+def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
     """self where the condition holds, else other; with the condition alone: where it holds"""
-    if self is None:
+    if input is None:
         return condition.nonzero(as_tuple=True)
-    return ROWS["where"].call(condition, self, other, out=out)
+    return ROWS["where"].call(condition, input, other, out=out)
 
 
 def _fill_row(value: Any) -> str:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, errors
-from ..inplace import bump, check, check_memory, rebase
+from ..inplace import bump, check, rebase
 from ..modes import alert, state
-from ..storage import flat
 from ..tensor import Tensor, wrap
 from .faces import face, function, method
 from .table import ROWS, arrays, op, tensors
@@ -32,12 +31,6 @@ arrays.real = np.real
 op("conj_physical", np.conj, self=lambda F, ct: F.conj(ct), jvp="linear")
 op("real_part", lambda x: x.real.copy(), face=False, node="RealBackward0", casts=True,
    self=lambda F, ct, self_dtype: F.to_numpy_dtype(ct, self_dtype))  # fmt: skip
-
-
-@face()
-def clone(self: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A copy that the gradient flows through."""
-    return CLONE(self)
 
 
 face("positive")(lambda self: self)
@@ -64,7 +57,6 @@ op("to_copy", _to_copy, params="dtype", face=False, casts=True, jvp="linear",
    self=lambda F, ct, self_dtype: F.to_numpy_dtype(ct, self_dtype))  # fmt: skip
 
 
-@method("to")
 def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, **_: Any) -> Tensor:
     """The tensor in another dtype; itself if nothing changes."""
     for a in args:
@@ -105,14 +97,6 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
     return to(self, other.dtype)
 
 
-@method("contiguous")
-def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
-    """Itself if its elements lie in order, else a copy."""
-    return self if self._array.flags.c_contiguous else ROWS["contiguous_copy"].call(self)
-
-
-op("contiguous_copy", lambda x: x.copy(order="C"), face=False, node="CloneBackward0", self=lambda F, ct: ct, jvp="linear")
-
 # ---- overwriting ------------------------------------------------------------------------------------------------------
 
 
@@ -139,7 +123,9 @@ def _discard(x: Any, src: Any) -> Any:
 def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Overwrite with the values of another tensor, broadcast and cast."""
     if not isinstance(src, Tensor):
-        raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
+        if not isinstance(src, (int, float, complex)):
+            raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
+        src = wrap(np.asarray(src))
     if src._array.ndim > self._array.ndim:
         raise errors.ShapeMismatch(f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(src.shape)}")
     return COPY(self, src)
@@ -179,38 +165,6 @@ def fill_diagonal_(self: Tensor, value: Any, wrap: bool = False) -> Tensor:
     return self
 
 
-# ---- other memory ---
-
-
-@method("set_")
-def set_(self: Tensor, source: Any = None) -> Tensor:
-    """Look at the source's memory instead; counts as an in-place write."""
-    self._array = np.empty(0, self._array.dtype) if source is None else source._array
-    self._storage.version += 1
-    self._storage.writer = "set_"
-    return self
-
-
-@method("resize_")
-def resize_(self: Tensor, *shape: Any) -> Tensor:
-    """Change the shape in place, keeping the elements in order; refused where gradients are involved."""
-    if self.requires_grad:
-        raise errors.AutogradError("cannot resize variables that require grad")
-    shape = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
-    fresh = np.zeros(shape, self._array.dtype)
-    n = min(fresh.size, self._array.size)
-    fresh.reshape(-1)[:n] = flat(self._array)[:n]
-    self._array = fresh
-    self._storage.version += 1
-    return self
-
-
-@method("resize_as_")
-def resize_as_(self: Tensor, other: Tensor) -> Tensor:
-    """resize_ to the shape of another tensor."""
-    return resize_(self, other.shape)
-
-
 # ---- in-place changes of shape ----------------------------------------------------------------------------------------
 
 
@@ -230,7 +184,7 @@ def _reshaping(name: str, row_name: str, node: str, arrange: Any = lambda *a: a)
         params = arrange(*args)
         needed = state.grad and self.requires_grad
         if needed:
-            check(self)
+            check(self, name + "_")
         old = self._array
         fresh = row.kernel(old, *params)
         made = None
@@ -267,6 +221,3 @@ _reshaping("_squeeze_dims", "squeeze", "SqueezeBackward4", _squeeze_arguments)
 def squeeze_(self: Tensor, *dim: Any) -> Tensor:
     """squeeze in place"""
     return self._squeeze_dims_(*dim) if dim else self._squeeze_all_()
-
-
-_ = (alert, check_memory)

@@ -9,6 +9,7 @@ NAMES: tuple[str, ...] = (
     "special",
     "linalg2",
     "decompositions",
+    "spectral",
     "matrix_functions",
     "linalg_faces",
     "scatter",
@@ -25,6 +26,13 @@ NAMES: tuple[str, ...] = (
     "embedding",
     "sample",
     "complex",
+    "layout",
+    "memory",
+    "queries",
+    "copies",
+    "legacy",
+    "out",
+    "refusals",
 )
 
 

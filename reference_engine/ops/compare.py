@@ -9,6 +9,7 @@ import numpy as np
 from ..inplace import write
 from ..tensor import Tensor, wrap
 from .faces import face, function, method
+from .shape import axis
 from .table import ROWS, op
 
 
@@ -62,6 +63,8 @@ op("any", lambda x, dim, keepdim: np.any(x, axis=_dims(dim), keepdims=keepdim), 
 
 def _arg(kernel: Any) -> Any:
     def find(x: Any, dim: Any, keepdim: bool) -> Any:
+        if dim is not None:
+            dim = axis(dim, x.ndim)
         if x.size == 0 and (dim is None or x.shape[dim] == 0):
             raise IndexError("argmax(): Expected reduction dim to be specified for input.numel() == 0.")
         if x.ndim == 0:

@@ -30,14 +30,15 @@ def compile_row(row: Any) -> None:
         "alert": alert, "state": state, "Storage": Storage, "Tensor": Tensor, "ndarray": ndarray, "new": new,
         "ViewInfo": ViewInfo, "NO_GRAD": NO_GRAD, "view_rg": view_rg, "NUMBERS": NUMBERS, "NO_EDGE": NO_EDGE,
         "SavedResult": SavedResult, "edge_of": edge_of, "next_order": next_order, "checked": checked,
-        "unpack_array": unpack_array, "unpack_tensor": unpack_tensor, "freed": errors.freed, "mismatch": errors.mismatch,
+        "unpack_array": unpack_array, "unpack_tensor": unpack_tensor, "freed": errors.freed, "complaint": errors.complaint,
+        "COMPLAINTS": errors.COMPLAINTS,
         "A": table.arrays, "T": table.tensors,
         "fit_array": table.fit, "fit_tensor": table.fit_tensor, "Node": row.node, "kernel": row.kernel,
-        "general": row.general, "asarray": np.asarray, "row": row, "odd": odd,
+        "general": row.general, "asarray": np.asarray, "row": row, "odd": odd, "real_gradients_only": errors.real_gradients_only,
     }  # fmt: skip
     scope.update({f"vjp_{k}": f for k, f in row.formulas.items()})
     source = "\n".join(_backward(row, arrays) for arrays in (True, False)) if row.formulas else ""
-    plain = not row.variadic and row.outputs == 1
+    plain = row.outputs == 1 and not (row.variadic and (row.view or row.promote))
     if plain:
         source += "\n" + _forward(row)
     exec(compile(source, f"<op {row.name}>", "exec"), scope)
@@ -91,11 +92,18 @@ def _forward(row: Any) -> str:
     text = [
         f"def forward({_signature(row)}, *, out=None):",
         f"    if alert.on or out is not None: return {call[:-1]}, out)",
-        f"    a0 = {names[0]}._array",
     ]
     saved = {p[1] for p in row.plan if p[1] is not None}
     recorded = bool(row.formulas)
-    for i, x in enumerate(names[1:], 1):
+    for i, x in enumerate(names):
+        if row.variadic and x == names[-1]:
+            text += [f"    try: a{i} = [t._array for t in {x}]", f"    except AttributeError: return {call}"]
+            if x in row.formulas:
+                text.append(f"    n{i} = any([t.requires_grad for t in {x}])")
+            continue
+        if i == 0:
+            text.append(f"    a0 = {x}._array")
+            continue
         text += [
             f"    if {x}.__class__ in NUMBERS: a{i} = {x}; n{i} = False; s{i} = None",
             "    else:",
@@ -135,23 +143,24 @@ def _forward(row: Any) -> str:
 
 
 def _run(row: Any) -> list[str]:
-    """The lines that call the kernel; with several operands NumPy's complaint about shapes becomes torch's."""
+    """The lines that call the kernel; NumPy's complaints become torch's."""
     operands = [f"a{i}" for i in range(len(row.inputs))]
     call = f"r = kernel({', '.join([*operands, *row.params])})"
-    if len(operands) == 1:
-        return ["    " + call]
-    return [f"    try: {call}", f"    except ValueError as error: raise mismatch(({', '.join(operands)}), error) from None"]
+    return [
+        f"    try: {call}",
+        f"    except COMPLAINTS as error: raise complaint({row.public!r}, ({', '.join(operands)},), error) from None",
+    ]
 
 
 def _attach(source: str) -> list[str]:
     """The part that makes a view: views.attach written out."""
     return [
         f"    s = o._storage = {source}._storage",
-        f"    info = {source}._view; made = o._view = new(ViewInfo)",
+        f"    info = {source}._view; made = o._view = new(ViewInfo); recording = state.grad",
         "    if info is None:",
-        f"        made.base = {source}; made.creation = 0 if state.grad else NO_GRAD",
+        f"        made.base = {source}; made.creation = 0 if recording else NO_GRAD",
         "    else:",
-        "        made.base = info.base; made.creation = info.creation or (0 if state.grad else NO_GRAD)",
+        "        made.base = info.base; made.creation = info.creation or (0 if recording else NO_GRAD)",
         "    made.version = s.version; made.replay = made.place = None",
     ]
 
@@ -160,14 +169,17 @@ def _record(row: Any, call: str, saved: set) -> list[str]:
     """The part of the fast path that makes the node."""
     names = row.inputs
     text = []
-    if names[0] in row.formulas:
+    if names[0] in row.formulas and not (row.variadic and len(names) == 1):
         text.append(f"    n0 = {names[0]}._rg if {names[0]}._view is None else view_rg({names[0]})")
     needs = " or ".join(f"n{i}" for i, x in enumerate(names) if x in row.formulas)
     casts = " and r.dtype.kind in 'fc'" if row.casts else ""
-    text.append(f"    if ({needs}) and state.grad{casts}:")
-    body = []
+    text.append(f"    if ({needs}) and {'recording' if row.view else 'state.grad'}{casts}:")
+    body = [] if row.complex else ["if r.dtype.kind == 'c': raise real_gradients_only(row.name)"]
     for i in sorted(saved):
-        if i == 0:
+        if row.variadic and i == len(names) - 1:
+            body += [f"l{i} = tuple([(t, t._storage.version) for t in {names[i]}])", f"v{i} = None",
+                     f"if any([v is None for _, v in l{i}]): return {call}"]  # fmt: skip
+        elif i == 0:
             body += [f"v0 = {names[0]}._storage.version", f"if v0 is None: return {call}"]
         else:
             body += [
@@ -184,6 +196,9 @@ def _record(row: Any, call: str, saved: set) -> list[str]:
             body += ["q = new(SavedResult)", "q._array = r", "q._storage = o._storage", "q.nr = 0"]
             entries.append("q")
             versions.append("o._storage.version")
+        elif row.variadic and name == names[-1]:
+            entries.append(f"l{i}" if guard is None else f"l{i} if n{guard} else None")
+            versions.append("None")
         else:
             entries.append(name if guard is None else f"{name} if n{guard} else None")
             versions.append(f"v{i}" if guard is None else f"v{i} if n{guard} else None")
@@ -196,7 +211,10 @@ def _edges(row: Any, body: list[str]) -> list[str]:
     """Add to `body` the lines that find the edge of each input that needs one; return the expressions for all."""
     edges = []
     for i, x in enumerate(row.inputs):
-        if x in row.formulas:
+        if row.variadic and x == row.inputs[-1]:
+            each = "edge_of(t) if t.requires_grad else NO_EDGE" if x in row.formulas else "NO_EDGE"
+            edges.append(f"*[{each} for t in {x}]")
+        elif x in row.formulas:
             body += [f"if n{i}:", f"    e{i} = {x}._edge", f"    if e{i} is None or {x}._view is not None: e{i} = edge_of({x})",
                      f"else: e{i} = NO_EDGE"] if len(row.formulas) > 1 else [
                      f"e{i} = {x}._edge", f"if e{i} is None or {x}._view is not None: e{i} = edge_of({x})"]  # fmt: skip
@@ -239,7 +257,8 @@ def _in_place(row: Any) -> str:
             text.append(f"        if a{i}.dtype is not a0.dtype: {slow}")
     text += [
         f"    storage = {t}._storage",
-        f"    if storage.version is None or 0 in a0.strides or a0.dtype.kind not in 'fc': {slow}",
+        "    if storage.version is None or 0 in a0.strides or a0.dtype.kind not in 'fc'"
+        f"{''.join(f' or s{i} is storage' for i in range(1, len(names)))}: {slow}",
         *_run(row),
         "    if r.__class__ is not ndarray: r = asarray(r)",
         f"    if r.shape != a0.shape or r.dtype is not a0.dtype: {slow}",
@@ -253,7 +272,7 @@ def _record_in_place(row: Any, slow: str) -> list[str]:
     names, t = row.inputs, row.inputs[0]
     needs = " or ".join(f"n{i}" for i in range(len(names)))
     text = [f"    n0 = {t}._rg if {t}._view is None else view_rg({t})", f"    if ({needs}) and state.grad:"]
-    body = [f"if {t}._view is not None or n0 and {t}._edge is None: check({t})"]
+    body = [f"if {t}._view is not None or n0 and {t}._edge is None: check({t}, name)"]
     saved = {p[1] for p in row.plan if p[1]}
     for i in sorted(saved):
         body += [f"if s{i} is None: v{i} = None", "else:", f"    v{i} = s{i}.version", f"    if v{i} is None: {slow}"]
@@ -287,8 +306,11 @@ def _value(row: Any, name: str) -> str:
         return name
     i = row.inputs.index(name.rpartition("_")[0])
     what = name.rpartition("_")[2]
-    if what in ("shape", "dtype") and i == 0:
-        return f"a0.{what}"
+    if what in ("shape", "dtype"):
+        if row.variadic and i == len(row.inputs) - 1:
+            return f"[a.{what} for a in a{i}]"
+        if i == 0:
+            return f"a0.{what}"
     inputs = f"({', '.join(row.inputs)},)"
     return f"row._plain({name!r}, {inputs}, [{', '.join(f'a{k}' for k in range(len(row.inputs)))}], ())"
 

@@ -13,7 +13,7 @@ import numpy as np
 from .. import dtypes, errors, views
 from ..storage import address, flat, offset, strided, strides
 from ..tensor import Tensor, new
-from .faces import face, function
+from .faces import face, function, method
 from .table import ROWS, arrays, op, tensors
 
 # ---- the parts --------------------------------------------------------------------------------------------------------
@@ -22,6 +22,7 @@ from .table import ROWS, arrays, op, tensors
 def _view_as_real(x: np.ndarray) -> np.ndarray:
     if x.dtype.kind != "c":
         raise RuntimeError("view_as_real is only supported for complex tensors")
+    x = np.asarray(x)  # a cotangent of one number may come as a NumPy scalar
     part = x.real
     return strided(flat(part), (*x.shape, 2), (*(2 * s for s in strides(x)), 1), offset(part))
 
@@ -225,9 +226,17 @@ face("adjoint")(lambda self: self.mH)
 face("is_conj")(lambda self: isinstance(self, ConjTensor))
 face("is_neg")(lambda self: False)
 face("resolve_conj")(lambda self: self.clone() if isinstance(self, ConjTensor) else self)
-Tensor.conj_physical_ = lambda self: self if self._array.dtype.kind != "c" else _conj_physical_(self)
 
 
+@method("abs_", "absolute_")
+def _abs_(self: Tensor) -> Tensor:
+    """abs in place: for real numbers, since those of complex ones have another dtype"""
+    if self._array.dtype.kind == "c":
+        raise RuntimeError("In-place abs is not supported for complex tensors.")
+    return ROWS["abs"].inplace(self)
+
+
+@method("conj_physical_")
 def _conj_physical_(self: Tensor) -> Tensor:
     from ..inplace import write
 
@@ -272,48 +281,3 @@ arrays.is_complex = np.iscomplexobj
 tensors.is_complex = Tensor.is_complex
 op("angle", _angle, self=_angle_vjp)
 op("isreal", np.isreal)
-
-# ---- what is for real numbers only ------------------------------------------------------------------------------------
-
-_REFUSALS = {
-    "{} is not supported for complex inputs": "floor ceil trunc",
-    "clamp is not supported for complex types": "clamp_scalar clamp_min_scalar clamp_max_scalar clamp_tensor relu hardtanh",
-    "\"{}_cpu\" not implemented for '{}'": "lt le gt ge fmod fmod_scalar remainder remainder_scalar hypot atan2 frac "
-    "div_floor floor_divide div_trunc leaky_relu elu softplus logit median_dim median_all cummax_row cummin_row",
-    "\"{}_vml_cpu\" not implemented for '{}'": "erf erfc round erfinv lgamma digamma i0",
-    "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead.": "sign",
-    "{} not implemented for complex tensors.": "maximum minimum fmax fmin",
-    "{}(): does not support complex input": "argmax argmin",
-    " Sort does not support complex dtypes on CPU": "sort_row",
-    " topk does not support complex dtypes on CPU": "topk_row kthvalue",
-    "\"max_values_cpu\" not implemented for '{1}'": "amax amin max_all min_all max_dim min_dim",
-    "\"GeluKernelImpl\" not implemented for '{1}'": "gelu",
-    "\"softmax_lastdim_kernel_impl\" not implemented for '{1}'": "softmax_row log_softmax_row",
-    "{} is not supported for complex tensors.": "deg2rad rad2deg",
-    "\"mse_cpu\" not implemented for '{1}'": "mse_loss",
-}
-
-
-def _guarded(name: str, text: str, kernel: Any) -> Any:
-    kind = NotImplementedError if text.startswith(('"', "clamp", "Unlike")) or "complex inputs" in text else RuntimeError
-    for ending in ("_scalar", "_row", "_all", "_dim"):
-        name = name.removesuffix(ending)
-    name = {"floor_divide": "div_floor"}.get(name, name)
-
-    def run(x: Any, *rest: Any) -> Any:
-        if x.dtype.kind == "c":
-            raise kind(text.format(name, dtypes.OF_NUMPY[x.dtype].long_name))
-        return kernel(x, *rest)
-
-    return run
-
-
-# Formulas over arrays keep the bare kernels, which were handed out when the rows were made.
-for _text, _names in _REFUSALS.items():
-    for _name in _names.split():
-        if _name in ROWS:
-            _row = ROWS[_name]
-            _row.kernel = _guarded(_name, _text, _row.kernel)
-            for _compiled in (_row.call, getattr(_row, "inplace", None)):
-                if "kernel" in getattr(_compiled, "__globals__", ()):
-                    _compiled.__globals__["kernel"] = _row.kernel

@@ -104,6 +104,11 @@ op("conv_weight", conv_weight, "x y", PARAMS, face=False, node="ConvolutionBackw
 
 def _check(x: Any, w: Any, bias: Any, transposed: bool, groups: int) -> None:
     n = w.ndim - 2
+    if not w.shape[0]:
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
+            f"{list(w.shape)} instead"
+        )
     if x.ndim != n + 2:
         raise RuntimeError(
             f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to conv{n}d, but got input of size: {list(x.shape)}"
@@ -281,7 +286,7 @@ def _flat(F: Any, weight: Any, order: Ints, kept: int) -> Any:
 
 # out[k] = sum over i, j of input1[i] * weight[k, i, j] * input2[j]
 op("bilinear_form", lambda a, b, w: np.einsum("ni,kij,nj->nk", a, w, b, optimize=True), "input1 input2 weight", face=False,
-   node="TrilinearBackward0",
+   node="TrilinearBackward0", complex=False,
    input1=lambda F, ct, input2, weight: F.mm(_outer(F, ct, input2), _flat(F, weight, (0, 2, 1), 1)),
    input2=lambda F, ct, input1, weight: F.mm(_outer(F, ct, input1), _flat(F, weight, (0, 1, 2), 2)),
    weight=_bilinear_weight)  # fmt: skip

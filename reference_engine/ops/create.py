@@ -19,8 +19,18 @@ from .table import arrays, tensors
 def _finish(array: Any, requires_grad: bool = False) -> Tensor:
     t = wrap(array)
     if requires_grad:
-        t.requires_grad = True
+        make_leaf(t)
     return t
+
+
+def make_leaf(t: Tensor) -> None:
+    """Let a new tensor require grad. Raises if its dtype has no gradient."""
+    if t._array.dtype.kind not in "fc":
+        raise errors.AutogradError("Only Tensors of floating point and complex dtype can require gradients")
+    if t._storage.version is None:
+        t.requires_grad = True  # which asks whether inference mode is on
+    else:
+        t._rg = True
 
 
 def _np(dtype: Any) -> Any:
@@ -40,7 +50,7 @@ def array_of(data: Any, dtype: Any = None) -> np.ndarray:
     """A fresh array from a number, nested lists, an array or a tensor; Python floats get the default dtype."""
     kind = data.__class__
     if dtype is not None:
-        dtype = dtypes.as_dtype(dtype).np
+        dtype = dtype.np if dtype.__class__ is dtypes.dtype else dtypes.as_dtype(dtype).np
         if kind is list:
             try:
                 return np.array(data, dtype)
@@ -53,7 +63,12 @@ def array_of(data: Any, dtype: Any = None) -> np.ndarray:
         return np.array(data)
     if isinstance(data, Tensor):
         return data._array.copy()
-    found = np.array(_plain(data))
+    if kind is str:
+        raise TypeError("new(): invalid data type 'str'")
+    try:
+        found = np.array(_plain(data))
+    except ValueError:
+        raise _ragged(data) from None
     if found.dtype == np.float64 and not _has_float64(data):
         return found.astype(dtypes.get_default_dtype().np)
     if found.dtype == np.complex128 and not _has_float64(data):
@@ -63,26 +78,39 @@ def array_of(data: Any, dtype: Any = None) -> np.ndarray:
     return found
 
 
+def _ragged(data: Any, dim: int = 0) -> Exception:
+    """The error of a nest of lists that is no rectangle."""
+    lengths = [len(d) if hasattr(d, "__len__") else -1 for d in data]
+    for n in lengths:
+        if n != lengths[0]:
+            return ValueError(f"expected sequence of length {lengths[0]} at dim {dim + 1} (got {n})")
+    return next((e for e in (_ragged(d, dim + 1) for d in data if isinstance(d, (list, tuple))) if e.args), ValueError())
+
+
 def _has_float64(data: Any) -> bool:
     """Whether the dtype of the first element that is not a plain number decides."""
     while isinstance(data, (list, tuple)) and data:
         data = data[0]
-    return isinstance(data, (Tensor, np.ndarray, np.generic)) and data.dtype not in (int,) and not isinstance(data, float)
+    return isinstance(data, (Tensor, np.ndarray, np.generic)) and data.dtype not in (int,)
+
+
+def _warn_copy() -> None:
+    warnings.warn(
+        "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+        "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
+        UserWarning,
+        stacklevel=3,
+    )
 
 
 @function()
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """A leaf that holds a copy of the data."""
     if data.__class__ is not list and isinstance(data, Tensor):
-        warnings.warn(
-            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
-            "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
-            UserWarning,
-            stacklevel=2,
-        )
+        _warn_copy()
     t = wrap(array_of(data, dtype))
     if requires_grad:
-        t.requires_grad = True
+        make_leaf(t)
     return t if device is None else _on(device, t)
 
 
@@ -99,7 +127,17 @@ def _on(device: Any, t: Tensor) -> Tensor:
     return alias(t._array, t._storage, MetaTensor)
 
 
-@function("as_tensor", "asarray")
+@function()
+def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: Any = None, requires_grad: bool = False) -> Tensor:
+    """as_tensor, copied if asked to; the result requires grad only if asked to."""
+    shared = as_tensor(obj, dtype)
+    out = shared.clone() if copy else shared
+    if requires_grad and not out.requires_grad:
+        make_leaf(out)
+    return out if requires_grad or not out.requires_grad or not copy else out.detach()
+
+
+@function("as_tensor")
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """The tensor itself, or a tensor that shares an array's memory, or a copy of other data."""
     if isinstance(data, Tensor):
@@ -114,13 +152,29 @@ def from_numpy(array: np.ndarray) -> Tensor:
     """A tensor on the array's own memory."""
     if array.__class__ is not np.ndarray and not isinstance(array, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
+    if array.dtype not in dtypes.OF_NUMPY:
+        raise TypeError(f"can't convert np.ndarray of type {array.dtype.type.__module__}.{array.dtype.type.__name__}.")
+    if any(s < 0 for s in array.strides):
+        raise ValueError(
+            "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
+            "supported. (You can probably work around this by making a copy of your array  with array.copy().)"
+        )
     return wrap(array)
 
 
 @function()
 def from_dlpack(x: Any) -> Tensor:
     """A tensor on memory that another library exports."""
-    return wrap(x._array.view()) if isinstance(x, Tensor) else wrap(np.from_dlpack(x))
+    if isinstance(x, Tensor):
+        x.__dlpack__()  # raises where it may not be exported
+        return wrap(x._array.view())
+    return wrap(np.from_dlpack(x))
+
+
+@function()
+def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
+    """A tensor on the memory of a Python buffer."""
+    return _finish(np.frombuffer(buffer, dtypes.as_dtype(dtype).np, count, offset), requires_grad)
 
 
 @function()
@@ -134,6 +188,8 @@ def _filled(name: str, make: Any) -> None:
              out: Any = None, layout: Any = None, pin_memory: Any = False, memory_format: Any = None,
              **kw: Any) -> Tensor:  # fmt: skip
         shape = sizes(kw.get("size", size))
+        if any(n < 0 for n in shape):
+            raise RuntimeError(f"{name}: Dimension size must be non-negative.")
         return _on(device, _finish(make(shape, _np(dtype)), requires_grad))
 
     def like(x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None,
@@ -188,6 +244,8 @@ def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, req
 @method("new_tensor")
 def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, requires_grad: bool = False, **_: Any) -> Tensor:
     """A leaf from data, in this tensor's dtype."""
+    if isinstance(data, Tensor):
+        _warn_copy()
     return _finish(array_of(data, dtype or self.dtype), requires_grad)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import linalg2  # noqa: F401 - F.matmul is defined there
-from .decomposition_kernels import lu_factor, svd, unpack
+from .decomposition_kernels import lu_factor, unpack
 from .linalg import _conj_t
 from .table import op
 
@@ -185,9 +185,9 @@ def _cholesky(a: Any, upper: bool) -> Any:
 def _cholesky_vjp(F: Any, ct: Any, result: Any, upper: bool) -> Any:
     low = _conj_t(F, result) if upper else result
     ct = _conj_t(F, ct) if upper else ct
-    inner = _scale_diagonal(F, F.tril(F.matmul(_conj_t(F, low), ct), 0), 0.5)
-    outer = _right_solve(F, low, F.linalg_solve_ex(_conj_t(F, low), inner))
-    return F.mul(F.add(outer, _conj_t(F, outer)), 0.5)
+    inner = F.matmul(_conj_t(F, low), ct)
+    inner = F.add(F.tril(inner, 0), _conj_t(F, F.tril(inner, -1)))
+    return F.mul(_right_solve(F, low, F.linalg_solve_ex(_conj_t(F, low), inner)), 0.5)
 
 
 def _gram(factor: Any, upper: bool) -> Any:
@@ -209,7 +209,14 @@ def _cholesky_solve_factor(F: Any, ct: Any, self: Any, input2: Any, result: Any,
 
 op("linalg_cholesky_ex", _cholesky, params="upper=False", face=False, self=_cholesky_vjp)
 op("cholesky_inverse", lambda x, upper: np.linalg.inv(_gram(x, upper)), params="upper=False", self=_cholesky_inverse_vjp)
-op("cholesky_solve", lambda b, x, upper: np.linalg.solve(_gram(x, upper), b), "self input2", "upper=False",
+
+
+def _cholesky_solve(b: Any, x: Any, upper: bool) -> Any:
+    _square("cholesky_solve", x)
+    return np.linalg.solve(_gram(x, upper), b)
+
+
+op("cholesky_solve", _cholesky_solve, "self input2", "upper=False",
    self=lambda F, ct, self, input2, result, upper: F.cholesky_solve(ct, input2, upper), input2=_cholesky_solve_factor)  # fmt: skip  # noqa: E501
 
 # ---- QR, LU -----------------------------------------------------------------------------------------------------------
@@ -296,64 +303,28 @@ op("linalg_lu_factor_ex", lu_factor, "A", outputs=2, diff=(0,), face=False,
    namedtuple=_named("linalg_lu_factor", "LU pivots"), A=_lu_factor_vjp)  # fmt: skip
 op("permutation", lambda lu, pivots: unpack(lu, pivots)[0], "LU pivots", face=False)
 
-# ---- eigenvalues, singular values -------------------------------------------------------------------------------------
+
+def _lu_parts(F: Any, lu: Any) -> tuple:
+    """L and U of square matrices from the matrix that holds both."""
+    return F.add(F.tril(lu, -1), _eye(F, lu, lu.shape[-1])), F.triu(lu, 0)
 
 
-def _gaps(F: Any, values: Any) -> Any:
-    """values[j] - values[i], with ones on the diagonal."""
-    gaps = F.sub(F.unsqueeze(values, -2), F.unsqueeze(values, -1))
-    return F.add(gaps, _eye(F, values, values.shape[-1]))
+def _lu_solve(lu: Any, pivots: Any, b: Any, left: bool, adjoint: bool) -> Any:
+    p, low, up = unpack(lu, pivots)
+    a = p @ low @ up
+    a = np.swapaxes(a, -1, -2).conj() if adjoint else a
+    if left:
+        return np.linalg.solve(a, b)
+    return np.swapaxes(np.linalg.solve(np.swapaxes(a, -1, -2), np.swapaxes(b, -1, -2)), -1, -2)
 
 
-def _off_diagonal(F: Any, x: Any) -> Any:
-    return _scale_diagonal(F, x, 0.0)
+def _lu_solve_vjp(F: Any, ct: Any, LU: Any, pivots: Any, result: Any, left: bool, adjoint: bool) -> Any:
+    gB = F.linalg_lu_solve(LU, pivots, ct, left, not adjoint)
+    gA = F.matmul(gB, _conj_t(F, result)) if left else F.matmul(_conj_t(F, result), gB)
+    gA = F.matmul(F.transpose(F.permutation(LU, pivots), -2, -1), F.neg(_conj_t(F, gA) if adjoint else gA))
+    L, U = _lu_parts(F, LU)
+    return F.add(F.tril(F.matmul(gA, _conj_t(F, U)), -1), F.triu(F.matmul(_conj_t(F, L), gA), 0))
 
 
-def _eigh_vjp(F: Any, cts: list, result0: Any, result1: Any) -> Any:
-    gL, gV = cts
-    h = _conj_t(F, result1)
-    inner = None if gV is None else _off_diagonal(F, F.div(F.matmul(h, gV), _gaps(F, result0)))
-    if gL is not None:
-        diagonal = F.mul(F.unsqueeze(gL, -2), _eye(F, result1, gL.shape[-1]))
-        inner = diagonal if inner is None else F.add(inner, diagonal)
-    gA = _mul3(F, result1, inner, h)
-    return F.mul(F.add(gA, _conj_t(F, gA)), 0.5)
-
-
-op("_linalg_eigh", lambda a, uplo: tuple(np.linalg.eigh(a, uplo)), "A", "UPLO", outputs=2, face=False,
-   node="LinalgEighBackward0", namedtuple=_named("linalg_eigh", "eigenvalues eigenvectors"), A=_eigh_vjp)  # fmt: skip
-
-
-def _svd_vjp(F: Any, cts: list, result0: Any, result1: Any, result2: Any, self_shape: tuple, full_matrices: bool) -> Any:
-    gU, gS, gVh, (m, n) = *cts, self_shape[-2:]
-    k = min(m, n)
-    if full_matrices and m != n and (gU is not None or gVh is not None):
-        raise RuntimeError("svd_backward: The singular vectors in the decomposition are not differentiable for "
-                           "full_matrices=True and m != n.")  # fmt: skip
-    U, S, Vh = F.slice(result0, -1, 0, k, 1), result1, F.slice(result2, -2, 0, k, 1)
-    V, Uh, inner = _conj_t(F, Vh), _conj_t(F, U), None if gS is None else F.mul(F.unsqueeze(gS, -2), _eye(F, U, k))
-    gaps = F.sub(F.square(F.unsqueeze(S, -2)), F.square(F.unsqueeze(S, -1)))
-    gaps = F.add(gaps, _eye(F, S, k))
-
-    def skew(x: Any) -> Any:
-        return F.div(F.sub(x, _conj_t(F, x)), gaps)
-
-    def plus(a: Any, b: Any) -> Any:
-        return b if a is None else F.add(a, b)
-
-    if gU is not None:
-        inner = plus(inner, F.mul(skew(F.matmul(Uh, gU)), F.unsqueeze(S, -2)))
-    if gVh is not None:
-        inner = plus(inner, F.mul(F.unsqueeze(S, -1), skew(F.matmul(Vh, _conj_t(F, gVh)))))
-    gA = _mul3(F, U, inner, Vh)
-    if gU is not None and m > k:
-        scaled = F.div(gU, F.unsqueeze(S, -2))
-        gA = F.add(gA, F.matmul(F.sub(scaled, _mul3(F, U, Uh, scaled)), Vh))
-    if gVh is not None and n > k:
-        scaled = F.div(gVh, F.unsqueeze(S, -1))
-        gA = F.add(gA, F.matmul(U, F.sub(scaled, _mul3(F, scaled, V, Vh))))
-    return gA
-
-
-op("_linalg_svd", svd, "self", "full_matrices", outputs=3, face=False, node="LinalgSvdBackward0",
-   namedtuple=_named("linalg_svd", "U S Vh"), self=_svd_vjp)  # fmt: skip
+op("linalg_lu_solve", _lu_solve, "LU !pivots B", "left=True adjoint=False", face=False, LU=_lu_solve_vjp,
+   B=lambda F, ct, LU, pivots, left, adjoint: F.linalg_lu_solve(LU, pivots, ct, left, not adjoint))  # fmt: skip

@@ -24,7 +24,7 @@ def _embedding(weight: Any, indices: Any, padding_idx: int) -> Any:
 def _dense(ct: Any, indices: Any, rows: int, padding_idx: int, by_count: bool) -> Any:
     """Add each row's cotangent to the weight's; the padding row gets none."""
     out = np.zeros((rows, ct.shape[-1]), ct.dtype)
-    np.add.at(out, indices.reshape(-1), _scaled(ct, indices, padding_idx, by_count).reshape(-1, ct.shape[-1]))
+    np.add.at(out, indices.reshape(-1), _scaled(ct, indices, padding_idx, by_count).reshape(indices.size, ct.shape[-1]))
     return out
 
 
@@ -40,10 +40,11 @@ def _rows(weight: Any, indices: Any, padding_idx: int, by_count: bool) -> Any:
 
 
 # The gradient of the weight is linear in ct, and its adjoint reads the rows back.
-op("embedding_row", _rows, "weight !indices", "padding_idx by_count", face=False, node="EmbeddingBackward0",
+op("embedding_row", _rows, "weight !indices", "padding_idx by_count", face=False, node="EmbeddingBackward0", complex=False,
    weight=lambda F, ct, indices, weight_shape, padding_idx, by_count: F.embedding_dense(
        ct, indices, weight_shape[0], padding_idx, by_count))  # fmt: skip
 op("embedding_dense", _dense, "ct_ !indices", "rows padding_idx by_count", face=False, node="EmbeddingDenseBackwardBackward0",
+   complex=False,
    ct_=lambda F, ct, indices, padding_idx, by_count: F.embedding_read(ct, indices, padding_idx, by_count))  # fmt: skip
 op("embedding_read", lambda w, i, padding_idx, by_count: _scaled(w[i], i, padding_idx, by_count), "weight !indices",
    "padding_idx by_count", face=False, node="EmbeddingBackward0",

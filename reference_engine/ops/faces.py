@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from ..tensor import Tensor
@@ -31,6 +32,21 @@ def method(*names: str) -> Callable:
 def function(*names: str) -> Callable:
     """A function only."""
     return face(*names, method=False)
+
+
+def named_input(fn: Any) -> Any:
+    """The function under which the package offers a method: its first parameter is called input, not self.
+
+    Only the name in its code changes, so that a call costs what it did.
+    """
+    code = getattr(fn, "__code__", None)
+    if code is None or not code.co_argcount or code.co_varnames[0] != "self" or "self" in code.co_cellvars:
+        return fn
+    renamed = code.replace(co_varnames=("input", *code.co_varnames[1:]))
+    made = FunctionType(renamed, fn.__globals__, fn.__name__, fn.__defaults__, fn.__closure__)
+    made.__kwdefaults__, made.__doc__, made.__module__ = fn.__kwdefaults__, fn.__doc__, fn.__module__
+    made.__annotations__ = {"input" if k == "self" else k: v for k, v in fn.__annotations__.items()}
+    return made
 
 
 def expose(row: Row, inplace: Any, where: Any) -> None:

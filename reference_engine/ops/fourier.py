@@ -24,7 +24,13 @@ def _complex(x: Any) -> Any:
     return np.complex64 if x.dtype in (np.float32, np.complex64) else np.complex128
 
 
+def _check_complex(x: Any) -> None:
+    if x.dtype.kind != "c":
+        raise RuntimeError(f"Only supports complex dtypes, but found: {dtypes.OF_NUMPY[x.dtype].long_name}")
+
+
 def _c2c(x: Any, dims: tuple, norm: int, forward: bool) -> Any:
+    _check_complex(x)
     run = np.fft.fftn if forward else np.fft.ifftn
     n = _count(x.shape, dims)
     scale = SCALE[norm](n) * (1 if forward else n)
@@ -37,6 +43,7 @@ def _r2c(x: Any, dims: tuple, norm: int, onesided: bool) -> Any:
 
 
 def _c2r(x: Any, dims: tuple, norm: int, last: int) -> Any:
+    _check_complex(x)
     sizes = [x.shape[d] for d in dims[:-1]] + [last]
     n = math.prod(sizes)
     out = np.fft.irfftn(x, sizes, axes=dims) * (SCALE[norm](n) * n)
@@ -127,6 +134,22 @@ def irfftn(input: Tensor, s: Any = None, dim: Any = None, norm: Any = None) -> T
     return ROWS["_fft_c2r"].call(x, dims, NORMS[norm][1], last)
 
 
+def hfft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor:
+    """Real data from half of a signal that is its own mirror image, conjugated."""
+    (d,) = _dims(input, None, dim)
+    last = 2 * (input.shape[d] - 1) if n is None else n
+    x = _prepared(input, (last // 2 + 1,), (d,))
+    if not x.is_complex():
+        x = x.to(dtypes.OF_NUMPY[np.dtype(_complex(x._array))])
+    return ROWS["_fft_c2r"].call(x.conj(), (d,), NORMS[norm][0], last)
+
+
+def ihfft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor:
+    """The inverse of hfft."""
+    dims = _dims(input, None, dim)
+    return ROWS["_fft_r2c"].call(_prepared(input, (n,), dims), dims, NORMS[norm][1], True).conj()
+
+
 def _along_one(run: Any, name: str) -> Any:
     def call(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor:
         return run(input, None if n is None else (n,), (dim,), norm)
@@ -151,7 +174,7 @@ def _shift(sign: int) -> Any:
     return call
 
 
-FFT: dict[str, Any] = {"fftshift": _shift(1), "ifftshift": _shift(-1)}
+FFT: dict[str, Any] = {"fftshift": _shift(1), "ifftshift": _shift(-1), "hfft": hfft, "ihfft": ihfft}
 for _run in (fftn, ifftn, rfftn, irfftn):
     _stem = _run.__name__[:-1]
     FFT.update({_run.__name__: _run, _stem: _along_one(_run, _stem), _stem + "2": _along_two(_run, _stem + "2")})

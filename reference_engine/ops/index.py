@@ -9,7 +9,8 @@ import numpy as np
 from ..inplace import write
 from ..tensor import Tensor, wrap
 from .faces import face, method
-from .shape import axis
+from .fits import check_source
+from .shape import axis, typed
 from .table import ROWS, op
 
 # ---- x[indices] with tensors ------------------------------------------------------------------------------------------
@@ -20,9 +21,18 @@ def _key(indices: list) -> tuple:
 
 
 def _index(x: Any, indices: list) -> Any:
-    for i in indices:
+    dim = 0
+    for k, i in enumerate(indices):
         if i is not None and i.dtype.kind not in "biu":
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+        if i is not None and i.dtype.kind == "b":
+            if i.shape != x.shape[dim : dim + i.ndim]:
+                raise IndexError(
+                    f"The shape of the mask {list(i.shape)} at index {k} does not match the shape of the indexed tensor "
+                    f"{list(x.shape)} at index {dim}"
+                )
+            dim += i.ndim - 1
+        dim += 1
     try:
         return x[_key(indices)]
     except IndexError as error:
@@ -99,6 +109,11 @@ def _as_index(item: Any) -> Tensor:
     return wrap(array.astype(np.int64) if array.size == 0 else array)
 
 
+def _is_whole(start: int | None, stop: int | None, step: int | None, length: int) -> bool:
+    """Whether torch takes a slice for the whole axis, which gives the tensor itself."""
+    return start in (None, 0) and (stop is None or stop >= length) and step in (None, 1)
+
+
 def basic(self: Tensor, key: Any) -> tuple[Tensor, list | None]:
     """Apply the integers, slices, None and ... of a key as views; return the view and the index tensors left over."""
     items = key if isinstance(key, tuple) else (key,)
@@ -120,7 +135,7 @@ def basic(self: Tensor, key: Any) -> tuple[Tensor, list | None]:
             start, stop, step = (None if s is None else int(s) for s in (item.start, item.stop, item.step))
             if step is not None and step <= 0:
                 raise ValueError("step must be greater than zero")
-            if start is not None or stop is not None or step not in (None, 1):
+            if not _is_whole(start, stop, step, out._array.shape[dim]):
                 out = ROWS["slice"].call(out, dim, start, stop, step or 1)
             dim += 1
             indices.append(None)
@@ -147,8 +162,10 @@ def basic(self: Tensor, key: Any) -> tuple[Tensor, list | None]:
             # A mask of several dimensions takes as many of the tensor's.
             dim += index._array.ndim if index._array.dtype.kind == "b" else 1
             advanced = True
+        elif isinstance(item, str):
+            raise TypeError("new(): invalid data type 'str'")
         else:
-            raise TypeError(
+            raise IndexError(
                 "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
                 f"(got {type(item).__name__})"
             )
@@ -167,15 +184,17 @@ def getitem(self: Tensor, key: Any) -> Tensor:
         if not -n <= key < n:
             raise IndexError(f"index {key} is out of bounds for dimension 0 with size {n}")
         return SELECT(self, 0, key)
-    if key.__class__ is slice and self._array.ndim and key.step is None:
+    if key.__class__ is slice and self._array.ndim and key.step in (None, 1):
         start, stop = key.start, key.stop
         if (start.__class__ is int or start is None) and (stop.__class__ is int or stop is None):
             return SLICE(self, 0, start, stop, 1)
+    if key.__class__ is Tensor and key._array.ndim and key._array.dtype.kind == "i" and self._array.ndim:
+        return ROWS["index"].call(self, [key])
     if isinstance(key, (list, range)):
         key = (list(key),)
     out, indices = basic(self, key)
     if indices is not None:
-        return ROWS["index"](out, indices)
+        return ROWS["index"].call(out, indices)
     return ROWS["alias" if _only_ellipsis(key) else "slice_all"].call(out) if out is self else out
 
 
@@ -186,14 +205,32 @@ def _only_ellipsis(key: Any) -> bool:
 op("slice_all", lambda x: x[:] if x.ndim else x[...], view=True, face=False, node="SliceBackward0", self=lambda F, ct: ct)
 
 
+def _check_expands(value: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Raise if a value to be assigned cannot be expanded to the shape of its place."""
+    lead = len(shape) - value.ndim
+    if lead < 0:
+        raise RuntimeError(
+            f"expand({typed(value)}, size={list(shape)}): the number of sizes provided ({len(shape)}) must be greater or "
+            f"equal to the number of dimensions in the tensor ({value.ndim})"
+        )
+    for i, (have, s) in enumerate(zip(value.shape, shape[lead:]), lead):
+        if have not in (1, s):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({s}) must match the existing size ({have}) at non-singleton "
+                f"dimension {i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(value.shape)}"
+            )
+
+
 def setitem(self: Tensor, key: Any, value: Any) -> None:
     """self[key] = value, in place; the value may be broadcast."""
     if isinstance(key, (list, range)):
         key = (list(key),)
-    if key.__class__ is int or (key.__class__ is slice and (key.start is not None or key.stop is not None)):
+    if key.__class__ is int:
         out, indices = getitem(self, key), None
     else:
         out, indices = basic(self, key)
+    if isinstance(value, str):
+        raise TypeError(f"can't assign a {type(value).__name__} to a torch.{self.dtype.long_name}Tensor")
     value = _to_dtype(value, self)
     if indices is None:
         lead = value._array.ndim - out._array.ndim
@@ -201,7 +238,8 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
             value = value.reshape(value._array.shape[lead:])
         if not value._array.ndim:
             out.fill_(value)
-        elif value is not out:
+        else:
+            _check_expands(value._array, out._array.shape)
             out.copy_(value)
     else:
         out.index_put_(indices, value)
@@ -214,13 +252,15 @@ Tensor.__setitem__ = setitem
 
 
 def _along(x: Any, dim: int, index: Any) -> tuple:
-    return (slice(None),) * axis(dim, x.ndim) + (index,) if x.ndim else ()
+    before = (slice(None),) * axis(dim, x.ndim)
+    return (*before, index) if x.ndim else ()
 
 
 def _index_select(x: Any, index: Any, dim: int) -> Any:
     if index.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
     if not x.ndim:
+        axis(dim, 0)
         return x.copy()
     return np.take(x, index.reshape(-1), axis(dim, x.ndim))
 
@@ -259,7 +299,10 @@ def _gather(x: Any, index: Any, dim: int) -> Any:
 
 def _scatter(x: Any, index: Any, src: Any, dim: int) -> Any:
     out = x.copy(order="K")
+    if np.ndim(src):
+        check_source(x, index, src, dim)
     if not x.ndim:
+        axis(dim, 0)
         out[...] = np.reshape(src, -1)[-1] if np.size(src) else out
         return out
     out[_grid(index, dim)] = src[tuple(slice(n) for n in index.shape)] if np.ndim(src) else src
@@ -268,8 +311,12 @@ def _scatter(x: Any, index: Any, src: Any, dim: int) -> Any:
 
 def scatter_add_array(x: Any, index: Any, src: Any, dim: int) -> Any:
     """`x` with `src` added where the index says."""
+    check_source(x, index, src, dim)
     out = x.copy(order="K")
     if not x.ndim:
+        axis(dim, 0)
+        if index.ndim > 1:
+            raise RuntimeError("Index tensor must have the same number of dimensions as self tensor")
         return out + np.add.reduce(src, None)
     np.add.at(out, _grid(index, dim), src[tuple(slice(n) for n in index.shape)])
     return out

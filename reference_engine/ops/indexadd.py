@@ -10,18 +10,23 @@ from ..inplace import write
 from ..tensor import Tensor, wrap
 from .faces import face, method
 from .index import _along
-from .table import ROWS, op
+from .shape import axis
+from .table import ROWS, arrays, op, tensors
 
 
 def _index_add(x: Any, index: Any, source: Any, dim: int, alpha: Any) -> Any:
     out = x.copy(order="K")
     if not x.ndim:
+        axis(dim, 0)
         return out + (source.reshape(-1) * alpha).sum().astype(x.dtype)
     np.add.at(out, _along(out, dim, index.reshape(-1)), source if alpha == 1 else source * alpha)
     return out
 
 
 def _index_copy(x: Any, index: Any, source: Any, dim: int) -> Any:
+    if isinstance(source, np.ndarray) and source.ndim and x.ndim != source.ndim:
+        raise IndexError("index_copy_(): When source and destination are not scalars, their dimensionality must match. "
+                         f"Source dimensionality ({source.ndim}), destination dimensionality ({x.ndim})")  # fmt: skip
     out = x.copy(order="K")
     out[_along(out, dim, index.reshape(-1)) or ...] = source
     return out
@@ -48,7 +53,12 @@ op("index_fill_row", lambda x, index, dim, value: _index_copy(x, index, x.dtype.
 op("index_fill_tensor", lambda x, index, value, dim: _index_copy(x, index, value.astype(x.dtype), dim),
    "self !index !value", "dim", face=False, node="IndexFillBackward1", inplace=True,
    self=lambda F, ct, index, dim: F.index_fill_row(ct, index, dim, 0.0),
-   value=lambda F, ct, index, dim: F.sum_all(F.index_select_row(ct, index, dim)))  # fmt: skip
+   value=lambda F, ct, index, dim: F.sum_all(F.index_select_row(ct, F.distinct(index), dim)))  # fmt: skip
+
+
+# What is written several times in one place counts once.
+arrays.distinct = np.unique
+tensors.distinct = lambda index: wrap(np.unique(index._array))
 
 
 def _order(name: str, parts: str) -> None:
@@ -155,12 +165,12 @@ def _replaced(part: Any) -> Any:
 _select, _slice, _diagonal = (_replaced(ROWS[n].kernel) for n in ("select", "slice", "diagonal"))
 op("select_zero", lambda x, dim, index: _select(x, 0, dim, index), params="dim index", face=False,
    self=lambda F, ct, dim, index: F.select_zero(ct, dim, index))  # fmt: skip
-op("select_scatter", _select, "self !src", "dim index",
+op("select_scatter", _select, "self !src", "dim index", complex=False,
    self=lambda F, ct, dim, index: F.select_zero(ct, dim, index),
    src=lambda F, ct, dim, index: F.select(ct, dim, index))  # fmt: skip
 op("slice_zero", lambda x, dim, start, end, step: _slice(x, 0, dim, start, end, step), params="dim start end step",
    face=False, self=lambda F, ct, dim, start, end, step: F.slice_zero(ct, dim, start, end, step))  # fmt: skip
-op("slice_scatter", _slice, "self !src", "dim=0 start=None end=None step=1",
+op("slice_scatter", _slice, "self !src", "dim=0 start=None end=None step=1", complex=False,
    self=lambda F, ct, dim, start, end, step: F.slice_zero(ct, dim, start, end, step),
    src=lambda F, ct, dim, start, end, step: F.slice(ct, dim, start, end, step))  # fmt: skip
 op("diagonal_zero", lambda x, offset, dim1, dim2: _diagonal(x, 0, offset, dim1, dim2), params="offset dim1 dim2",

@@ -21,8 +21,14 @@ def _skip(shape: tuple) -> bool:
     return shape == (0,)
 
 
+def _common(parts: list) -> Any:
+    """The dtype of the parts joined."""
+    first = parts[0].dtype
+    return first if all([p.dtype is first for p in parts]) else dtypes.result_type_of(parts).np
+
+
 def _cat(parts: list, dim: int) -> Any:
-    common = dtypes.result_type_of(parts).np
+    common = _common(parts)
     kept = [p for p in parts if not _skip(p.shape)] or parts[:1]
     return np.concatenate(kept, axis(dim, kept[0].ndim), dtype=common)
 
@@ -50,7 +56,9 @@ def _stack(parts: list, dim: int) -> Any:
             f"stack expects each tensor to be equal size, but got {list(parts[0].shape)} at entry 0 and "
             f"{list(parts[bad].shape)} at entry {bad}"
         )
-    return np.stack(parts, axis(dim, parts[0].ndim + 1), dtype=dtypes.result_type_of(parts).np)
+    d = axis(dim, parts[0].ndim + 1)
+    place = (*(slice(None),) * d, None)
+    return np.concatenate([p[place] for p in parts], d, dtype=_common(parts))
 
 
 op("cat", _cat, "*tensors", "dim", face=False, jvp="linear", tensors=_cat_vjp)
@@ -63,7 +71,7 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     tensors = list(tensors)
     if not tensors:
         raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
-    return ROWS["cat"].general((tensors,), (dim,), out)
+    return ROWS["cat"].call(tensors, dim, out=out)
 
 
 @function("stack")
@@ -72,7 +80,7 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     tensors = list(tensors)
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
-    return ROWS["stack"].general((tensors,), (dim,), out)
+    return ROWS["stack"].call(tensors, dim, out=out)
 
 
 tensors.cat, tensors.stack = cat, stack
@@ -154,16 +162,17 @@ def repeat(self: Tensor, *repeats: Any) -> Tensor:
 
 
 @face()
-def tile(self: Tensor, *dims: Any) -> Tensor:
+def tile(self: Tensor, *given: Any, dims: Any = None) -> Tensor:
     """repeat, with missing leading counts taken as 1"""
-    reps = sizes(dims)
+    reps = sizes(given if dims is None else dims)
     return ROWS["repeat"].call(self, (1,) * (self._array.ndim - len(reps)) + reps)
 
 
 @face()
-def flip(self: Tensor, *dims: Any) -> Tensor:
+def flip(self: Tensor, *given: Any, dims: Any = None) -> Tensor:
     """Reverse the order along dimensions (a copy)."""
-    return ROWS["flip"].call(self, tuple(axis(d, self._array.ndim) for d in sizes(dims)))
+    turned = sizes(given if dims is None else ((dims,) if isinstance(dims, int) else dims))
+    return ROWS["flip"].call(self, tuple(axis(d, self._array.ndim) for d in turned))
 
 
 @face()
@@ -202,4 +211,7 @@ def meshgrid(*tensors_: Any, indexing: str = "ij") -> tuple:
 @function()
 def cartesian_prod(*tensors_: Any) -> Tensor:
     """All combinations of entries, as rows."""
+    for t in tensors_:
+        if t.dim() != 1:
+            raise RuntimeError(f"Expect a 1D vector, but got shape {list(t.shape)}")
     return stack([g.flatten() for g in meshgrid(*tensors_)], 1) if len(tensors_) > 1 else tensors_[0]

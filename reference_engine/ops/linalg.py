@@ -10,6 +10,7 @@ import numpy as np
 from .. import errors
 from ..tensor import Tensor
 from .faces import face
+from .fits import check_target
 from .table import ROWS, op
 
 
@@ -27,7 +28,10 @@ def _same_dtype(a: Any, b: Any) -> None:
 
 def _mm(a: Any, b: Any) -> Any:
     _same_dtype(a, b)
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
+    for name, x in (("self", a), ("mat2", b)):
+        if x.ndim != 2:
+            raise RuntimeError(f"{name} must be a matrix")
+    if a.shape[1] != b.shape[0]:
         raise RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({'x'.join(map(str, a.shape))} and {'x'.join(map(str, b.shape))})"
         )
@@ -72,6 +76,7 @@ op("dot", _dot, "self tensor", self=lambda F, ct, tensor: F.mul(ct, F.conj(tenso
 
 def _addmm(c: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
     product = _mm(a, b) if a.ndim == 2 else _bmm(a, b)
+    check_target(c, product)
     product = product if alpha == 1 else product * alpha
     return product + c if beta == 1 else product + c * beta if beta != 0 else product + np.zeros_like(product)
 
@@ -171,6 +176,9 @@ def _folded(small: Tensor, large: Tensor, swapped: bool) -> Tensor:
 @face("outer", "ger")
 def outer(self: Tensor, vec2: Tensor) -> Tensor:
     """All products of two vectors' elements."""
+    for name, v in (("self", self), ("vec2", vec2)):
+        if v._array.ndim != 1:
+            raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {v._array.ndim}-D")
     return self.unsqueeze(1) * vec2
 
 
@@ -191,8 +199,9 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     da, db = [d % m for d in dims[0]], [d % n for d in dims[1]]
     ra, rb = [d for d in range(m) if d not in da], [d for d in range(n) if d not in db]
     k = int(np.prod([a._array.shape[d] for d in da]))
-    left = a.permute(*ra, *da).reshape(-1, k) if m else a
-    right = b.permute(*db, *rb).reshape(k, -1)
+    rows, columns = (int(np.prod([t._array.shape[d] for d in r])) for t, r in ((a, ra), (b, rb)))
+    left = a.permute(*ra, *da).reshape(rows, k) if m else a
+    right = b.permute(*db, *rb).reshape(k, columns)
     shape = [*(a._array.shape[d] for d in ra), *(b._array.shape[d] for d in rb)]
     return left.mm(right).reshape(shape)
 

@@ -11,6 +11,7 @@ import numpy as np
 from ..inplace import write
 from ..tensor import Tensor, wrap
 from .faces import face, function, method
+from .fits import check_target
 from .linalg import ROWS, _conj_t, _dot, _mv, _scaled, matmul
 from .norms import _norm_vjp, _vector_norm
 from .shape import axis
@@ -20,6 +21,7 @@ arrays.matmul, tensors.matmul = np.matmul, matmul
 
 
 def _sum_scaled(c: Any, product: Any, beta: Any, alpha: Any) -> Any:
+    check_target(c, product)
     product = product if alpha == 1 else product * alpha
     # beta 0 ignores c altogether: its NaNs do not spread.
     return product + (c if beta == 1 else c * beta if beta != 0 else np.zeros_like(c))
@@ -32,7 +34,16 @@ def _outer(F: Any, a: Any, b: Any) -> Any:
 op("addmv", lambda c, m, v, beta, alpha: _sum_scaled(c, _mv(m, v), beta, alpha), "self mat vec", "beta=1 alpha=1", inplace=True,
    self=lambda F, ct, beta: _scaled(F, ct, beta), mat=lambda F, ct, vec, alpha: _scaled(F, _outer(F, ct, vec), alpha),
    vec=lambda F, ct, mat, alpha: _scaled(F, F.mv(_conj_t(F, mat), ct), alpha))  # fmt: skip
-op("addr", lambda c, a, b, beta, alpha: _sum_scaled(c, np.outer(a, b), beta, alpha), "self vec1 vec2", "beta=1 alpha=1",
+
+
+def _addr(c: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
+    for name, v in (("vec1", a), ("vec2", b)):
+        if v.ndim != 1:
+            raise RuntimeError(f"addr: Expected 1-D argument {name}, but got {v.ndim}-D")
+    return _sum_scaled(c, np.outer(a, b), beta, alpha)
+
+
+op("addr", _addr, "self vec1 vec2", "beta=1 alpha=1",
    inplace=True, self=lambda F, ct, beta: _scaled(F, ct, beta),
    vec1=lambda F, ct, vec2, alpha: _scaled(F, F.mv(ct, F.conj(vec2)), alpha),
    vec2=lambda F, ct, vec1, alpha: _scaled(F, F.mv(F.t(ct), F.conj(vec1)), alpha))  # fmt: skip
@@ -42,7 +53,15 @@ def _spread(F: Any, ct: Any, batch: tuple) -> Any:
     return F.expand(F.unsqueeze(ct, 0), (batch[0], *ct.shape))
 
 
-op("addbmm", lambda c, a, b, beta, alpha: _sum_scaled(c, np.matmul(a, b).sum(0), beta, alpha), "self batch1 batch2",
+def _addbmm(c: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
+    if a.ndim != 3 or b.ndim != 3:
+        raise RuntimeError(f"batch{1 + (a.ndim == 3)} must be a 3D tensor")
+    if len(a) != len(b):
+        raise RuntimeError(f"batch1 and batch2 must have same number of batches, got {len(a)} and {len(b)}")
+    return _sum_scaled(c, np.matmul(a, b).sum(0), beta, alpha)
+
+
+op("addbmm", _addbmm, "self batch1 batch2",
    "beta=1 alpha=1", inplace=True, self=lambda F, ct, beta: _scaled(F, ct, beta),
    batch1=lambda F, ct, batch2, batch1_shape, alpha: _scaled(
        F, F.bmm(_spread(F, ct, batch1_shape), _conj_t(F, batch2)), alpha),
@@ -53,11 +72,12 @@ op("vdot", lambda a, b: _dot(np.conj(a), b), "self other", self=lambda F, ct, ot
 
 
 def _cross(a: Any, b: Any, dim: int) -> Any:
-    a, b = np.broadcast_arrays(a, b)
+    if a.ndim != b.ndim:
+        raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
     d = axis(dim, a.ndim)
-    if a.shape[d] != 3:
+    if a.shape[d] != 3 or b.shape[d] != 3:
         raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {a.shape[d]} and {b.shape[d]}")
-    return np.cross(a, b, axis=d)
+    return np.cross(*np.broadcast_arrays(a, b), axis=d)
 
 
 op("linalg_cross", _cross, "self other", "dim", promote="arith", face=False,
@@ -90,7 +110,7 @@ def matrix_power(self: Tensor, n: int) -> Tensor:
     if n < 0:
         return matrix_power(ROWS["linalg_inv_ex"].call(self), -n)
     if n == 0:
-        return self.new_zeros(tuple(self.shape)) + wrap(np.eye(self.shape[-1], dtype=self._array.dtype))
+        return self.clone().copy_(wrap(np.eye(self.shape[-1], dtype=self._array.dtype)))
     if n == 3:
         return self @ self @ self
     out, square = None, self
@@ -223,6 +243,8 @@ def _gaps(a: Any, b: Any) -> Any:
 
 
 def _cdist(a: Any, b: Any, p: float) -> Any:
+    if not a.shape[-1]:
+        p = 2.0  # all distances between empty rows are 0
     return _vector_norm(_gaps(a, b), p, -1, False)
 
 
@@ -272,6 +294,10 @@ op("_pdist_backward", _pdist_backward, "ct_ self pdist", "p", face=False,
 @function()
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = None) -> Tensor:
     """The p-distances of all rows of x1 to all rows of x2."""
+    if x1.dim() < 2 or x2.dim() < 2:
+        raise RuntimeError(f"cdist only supports at least 2D tensors, X1 got: {x1.dim()}D, X2 got: {x2.dim()}D")
+    if x1.shape[-1] != x2.shape[-1]:
+        raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}")
     batch = np.broadcast_shapes(tuple(x1.shape[:-2]), tuple(x2.shape[:-2]))
     x1 = x1 if tuple(x1.shape[:-2]) == batch else x1.expand(*batch, *x1.shape[-2:])
     x2 = x2 if tuple(x2.shape[:-2]) == batch else x2.expand(*batch, *x2.shape[-2:])
@@ -281,6 +307,8 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = None) -> T
 @function()
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The p-distances of all pairs of rows."""
+    if not input.is_floating_point():
+        raise RuntimeError("pdist only supports floating-point dtypes")
     return ROWS["_pdist_forward"].call(input, float(p))
 
 
@@ -292,6 +320,8 @@ def _others(ndim: int, dim: int) -> tuple:
 
 
 def _renorm(x: Any, p: float, dim: int, maxnorm: float) -> Any:
+    if x.ndim < 2:
+        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {x.ndim} dimensions")
     norm = _vector_norm(x, p, _others(x.ndim, dim), True)
     return np.where(norm > maxnorm, x * (maxnorm / (norm + 1e-7)), x).astype(x.dtype)
 
@@ -299,7 +329,7 @@ def _renorm(x: Any, p: float, dim: int, maxnorm: float) -> Any:
 def _renorm_vjp(F: Any, ct: Any, self: Any, self_shape: tuple, p: float, dim: int, maxnorm: float) -> Any:
     dims = _others(len(self_shape), dim)
     norm = F.vector_norm(self, p, dims, True)
-    along = F.sum_dims(F.mul(F.conj(self), ct), dims, True)
+    along = F.sum_dims(F.real(F.mul(F.conj(self), ct)), dims, True)
     inner = _norm_vjp(F, along, self, norm, self_shape, p, dims, True)
     inverse = F.reciprocal(F.add(norm, 1e-7))
     scaled = F.mul(F.mul(inverse, maxnorm), F.sub(ct, F.mul(inverse, inner)))

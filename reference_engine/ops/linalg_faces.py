@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor, wrap
-from . import decompositions as _  # noqa: F401 - the rows
+from . import spectral as _  # noqa: F401 - the rows
 from .decompositions import _named
 from .faces import face, function
 from .linalg2 import matrix_power, multi_dot
@@ -71,6 +71,32 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
 
 
 @linalg()
+def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
+    """The inverse of the linear map from the last dimensions to the first `ind`."""
+    if ind <= 0:
+        raise RuntimeError("Expected a strictly positive integer for 'ind'")
+    first, last = tuple(A.shape[:ind]), tuple(A.shape[ind:])
+    if math.prod(first) != math.prod(last):
+        raise RuntimeError("Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got "
+                           f"{math.prod(last)} != {math.prod(first)}")  # fmt: skip
+    return ROWS["linalg_inv_ex"].call(A.reshape(math.prod(last), math.prod(first))).reshape((*last, *first))
+
+
+@linalg()
+def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
+    """X with tensordot(A, X, X.dim()) = B."""
+    n = A.dim()
+    if dims is not None:
+        A = A.movedim(tuple(dims), tuple(range(n - len(dims), n)))
+    shape = tuple(A.shape[B.dim() :])
+    if math.prod(shape) != math.prod(A.shape[: B.dim()]):
+        raise RuntimeError("Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == "
+                           "prod(self.shape[:other.ndim])")  # fmt: skip
+    size = math.prod(shape)
+    return ROWS["linalg_solve_ex"].call(A.reshape(size, size), B.reshape(size)).reshape(shape)
+
+
+@linalg()
 def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
     """solve for a triangular A, of which only the triangle is read."""
     return ROWS["linalg_solve_triangular_row"].call(A, B, upper, left, unitriangular)
@@ -114,6 +140,15 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
     return ROWS["linalg_lu_factor_ex"](A)
 
 
+@linalg()
+def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False) -> Tensor:
+    """X with A X = B (or X A = B), A given by lu_factor's result."""
+    return ROWS["linalg_lu_solve"].call(LU, pivots, B, left, adjoint)
+
+
+face("lu_solve")(lambda self, LU_data, LU_pivots: lu_solve(LU_data, LU_pivots, self))
+
+
 @function()
 def lu_unpack(LU: Tensor, pivots: Tensor) -> tuple:
     """P, L and U from lu_factor's result."""
@@ -133,6 +168,18 @@ def eigh(A: Tensor, UPLO: str = "L") -> Any:
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues of a symmetric matrix."""
     return ROWS["_linalg_eigh"](A, UPLO)[0]
+
+
+@linalg()
+def eig(A: Tensor) -> Any:
+    """Eigenvalues and eigenvectors of length 1 of a square matrix: complex ones always."""
+    return ROWS["linalg_eig"](A)
+
+
+@linalg()
+def eigvals(A: Tensor) -> Tensor:
+    """The eigenvalues of a square matrix."""
+    return ROWS["linalg_eig"](A)[0]
 
 
 @linalg()
@@ -176,8 +223,33 @@ _Lstsq = namedtuple("linalg_lstsq", "solution residuals rank singular_values")
 @linalg()
 def matrix_rank(A: Tensor, *, tol: Any = None, hermitian: bool = False) -> Tensor:
     """How many singular values are not negligible."""
+    if A.dim() < 2:
+        raise RuntimeError("torch.linalg.matrix_rank: The input tensor input must have at least 2 dimensions.")
     return wrap(np.asarray(np.linalg.matrix_rank(A._array, tol, hermitian)))
 
+
+def _unchecked(name: str, row: str, fields: str) -> None:
+    """An op that says in `info` where it failed, instead of raising."""
+    made = _named(f"linalg_{name}", fields)
+
+    def call(A: Tensor, *rest: Any, check_errors: bool = False, **options: Any) -> Any:
+        run = ROWS[row].call
+        info = wrap(np.zeros(A._array.shape[:-2], np.int32))
+        try:
+            return made(run(A, *rest, *options.values()), info)
+        except RuntimeError as error:
+            if check_errors or ("singular" not in str(error) and "positive" not in str(error)):
+                raise
+        shape = (rest[0] if rest else A)._array.shape
+        return made(A.new_full(shape, math.nan), wrap(info._array + 1))
+
+    call.__name__ = name
+    LINALG[name] = call
+
+
+_unchecked("inv_ex", "linalg_inv_ex", "inverse info")
+_unchecked("solve_ex", "linalg_solve_ex", "result info")
+_unchecked("cholesky_ex", "linalg_cholesky_ex", "L info")
 
 # ---- norms ------------------------------------------------------------------------------------------------------------
 
@@ -194,7 +266,11 @@ def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool 
     """The norm of matrices: "fro", "nuc", 1, 2, inf and their negatives."""
     A = A if dtype is None else A.to(dtype)
     n = A.dim()
+    if n < 2:
+        raise RuntimeError("linalg.matrix_norm: The input tensor A must have at least 2 dimensions.")
     d0, d1 = (d % n for d in dim)
+    if 0 in (A.shape[d0], A.shape[d1]):
+        ord = "fro"  # all norms of an empty matrix are 0
     if ord == "fro":
         return vector_norm(A, 2, (d0, d1), keepdim)
     if ord in ("nuc", 2, -2):
@@ -225,6 +301,8 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, 
 @linalg()
 def cond(A: Tensor, p: Any = None) -> Tensor:
     """The condition number."""
+    if not A.numel():
+        return A.abs().sum((-2, -1))
     if p in (None, 2, -2):
         s = svdvals(A)
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]

@@ -30,7 +30,8 @@ def spread(F: Any, ct: Any, shape: tuple, reduction: str) -> Any:
     return F.div(ct, max(1, math.prod(shape))) if reduction == "mean" else ct
 
 
-def _of_two(name: str, kernel: Callable, slope: Callable, params: str = "", *, node: str, target: Any = "minus") -> None:
+def _of_two(name: str, kernel: Callable, slope: Callable, params: str = "", *, node: str, target: Any = "minus",
+            **options: Any) -> None:  # fmt: skip
     """A loss of input and target. slope(F, input, target, *params): d loss / d input; for the target minus that."""
     extra = "".join(f", {p.partition('=')[0]}" for p in params.split())
 
@@ -47,7 +48,7 @@ def _of_two(name: str, kernel: Callable, slope: Callable, params: str = "", *, n
     formulas = {"input": eval(text.format(extra, 1, words), scope)}
     if target == "minus":
         formulas["target"] = eval(text.format(extra, -1, words), scope)
-    op(name, forward, "input target", f"{params} reduction", face=False, node=node, **formulas)
+    op(name, forward, "input target", f"{params} reduction", face=False, node=node, **options, **formulas)
 
 
 _of_two("mse_loss", lambda x, t: (x - t) * (x - t), lambda F, x, t: F.mul(F.sub(x, t), 2), node="MseLossBackward0")
@@ -78,7 +79,8 @@ def _huber_slope(F: Any, x: Any, t: Any, delta: float) -> Any:
 
 _of_two("huber_loss", _huber, _huber_slope, "delta", node="HuberLossBackward0")
 _of_two("soft_margin_loss", lambda x, t: np.log1p(np.exp(-t * x)).astype(x.dtype),
-        lambda F, x, t: F.mul(F.neg(t), F.sigmoid(F.neg(F.mul(t, x)))), node="SoftMarginLossBackward0", target=None)  # fmt: skip
+        lambda F, x, t: F.mul(F.neg(t), F.sigmoid(F.neg(F.mul(t, x)))), node="SoftMarginLossBackward0", target=None,
+        complex=False)  # fmt: skip
 
 
 # ---- binary cross entropy ---------------------------------------------------------------------------------------------

@@ -29,8 +29,8 @@ op("copysign_tensor", np.copysign, "self other", promote="float", face=False, no
 op("copysign_scalar", np.copysign, "self other", promote="float", face=False, node="CopysignBackward1", inplace=True,
    self=_copysign_vjp)  # fmt: skip
 op("ldexp", lambda x, e: x * np.exp2(e.astype(x.dtype) if isinstance(e, np.ndarray) else e), "self other", promote="float",
-   inplace=True, self=lambda F, ct, other: F.mul(ct, F.exp2(other)),
-   other=lambda F, ct, result: F.mul(F.mul(ct, result), math.log(2)))  # fmt: skip
+   inplace=True, self=lambda F, ct, other: F.mul(ct, F.conj(F.exp2(other))),
+   other=lambda F, ct, result: F.mul(F.mul(ct, F.conj(result)), math.log(2)))  # fmt: skip
 op("heaviside", lambda x, at_zero: np.where(x == 0, at_zero, (x > 0).astype(x.dtype)), "self values", promote="arith", inplace=True,  # noqa: E501
    node="NotImplemented", self=not_implemented("heaviside"), values=not_implemented("heaviside"))  # fmt: skip
 op("heaviside_into", ROWS["heaviside"].kernel, "self values", promote="arith", face=False, inplace="heaviside_",
@@ -53,6 +53,11 @@ for _name, _kernel in (
     ("bitwise_right_shift", np.right_shift),
 ):
     op(_name, _kernel, "self other", promote="arith", inplace=True)
+for _name, _sign in (("left", "lshift"), ("right", "rshift")):
+    _row = ROWS[f"bitwise_{_name}_shift"]
+    setattr(Tensor, f"__{_sign}__", _row.call)
+    setattr(Tensor, f"__i{_sign}__", _row.inplace)
+    setattr(Tensor, f"__r{_sign}__", lambda self, other, _row=_row: _row.call(Tensor._from_number(other), self))
 
 
 def _by_operand(name: str) -> None:
@@ -248,7 +253,7 @@ def cov(self: Tensor, *, correction: int = 1, fweights: Any = None, aweights: An
         raise RuntimeError(f"cov(): expected input to have two or fewer dimensions but got an input with {self.dim()} dimensions")
     x = self if self.dim() == 2 else self.reshape(1, -1)
     x = x - x.mean(1, True)
-    out = x @ x.t() / max(0, x.shape[1] - correction)
+    out = x @ x.t().conj() / max(0, x.shape[1] - correction)
     return out.squeeze()
 
 
@@ -266,6 +271,8 @@ def corrcoef(self: Tensor) -> Tensor:
 def trapezoid(y: Tensor, x: Any = None, *, dx: float = 1.0, dim: int = -1) -> Tensor:
     """The integral by trapezoids."""
     n = y.shape[axis(dim, y.dim())]
+    if not n:
+        return y.detach().sum(dim)
     if n <= 1:
         return y.sum(dim) * 0.0
     both = y.narrow(dim, 0, n - 1) + y.narrow(dim, 1, n - 1)

@@ -314,6 +314,11 @@ def rms_norm(input: Tensor, normalized_shape: Any, weight: Any = None, eps: Any 
             f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got "
             f"input of size{list(input._array.shape)}"
         )
+    if weight is not None and weight._array.shape != shape:
+        raise RuntimeError(
+            "Expected weight to be of same shape as normalized_shape, but got weight of shape "
+            f"{list(weight._array.shape)} and normalized_shape = {list(shape)}"
+        )
     eps = float(np.finfo(input._array.dtype).eps) if eps is None else eps
     square = input.pow(2).mean(_trailing(input._array.shape, shape), True)
     out = input * (square + eps).rsqrt()

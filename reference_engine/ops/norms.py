@@ -17,6 +17,10 @@ from .table import ROWS, op
 
 def _vector_norm(x: Any, ord: float, dim: Any, keepdim: bool) -> Any:
     dims, size = dims_of(dim, x.ndim), np.abs(x)
+    if not x.size and (ord < 0 or ord == math.inf) and any(x.shape[d] == 0 for d in dims):
+        raise RuntimeError(
+            f"linalg.vector_norm cannot compute the {ord} norm on an empty tensor because the operation does not have an identity"
+        )
     if ord == math.inf:
         return np.maximum.reduce(size, dims, keepdims=keepdim, initial=0)
     if ord == -math.inf:
@@ -37,7 +41,8 @@ def _norm_vjp(F: Any, ct: Any, self: Any, result: Any, self_shape: tuple, ord: f
     if ord == 1:
         return F.mul(F.sgn(self), ct)
     if ord == 2:
-        return F.mul(self, F.masked_fill(F.div(ct, norm), F.eq(norm, 0), 0.0))
+        unit = F.div(self, norm)
+        return F.mul(ct, F.masked_fill(unit, F.expand_like(F.eq(norm, 0), unit), 0.0))
     if abs(ord) == math.inf:
         size = F.abs(self)
         hit = F.mask_like(F.logical_or(F.eq(size, norm), F.isnan(size)), norm)
@@ -59,6 +64,10 @@ op("vector_norm", _vector_norm, params="ord dim keepdim", face=False, node="Lina
 @face()
 def norm(self: Tensor, p: Any = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """The p-norm of all elements or along dimensions."""
+    if p == "nuc":
+        from .linalg_faces import matrix_norm
+
+        return matrix_norm(self, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
     return ROWS["vector_norm"].call(_cast(self, dtype), 2.0 if p in (None, "fro") else float(p), dim, keepdim)
 
 
@@ -72,7 +81,7 @@ def _dist_other(F: Any, ct: Any, self: Any, other: Any, result: Any, p: float) -
     return None if got is None else F.neg(got)
 
 
-op("dist", lambda a, b, p: _vector_norm(a - b, float(p), None, False), "self other", "p=2", promote="arith",
+op("dist", lambda a, b, p: _vector_norm(a - b, float(p), None, False), "self other", "p=2", promote="compare",
    self=_dist_vjp, other=_dist_other)  # fmt: skip
 
 
@@ -96,20 +105,22 @@ op("logsumexp", _logsumexp, params="dim keepdim=False", self=lambda F, ct, self,
 
 
 def _softmax(x: Any, dim: int) -> Any:
+    d = axis(dim, x.ndim)
     if not x.ndim:
         return np.ones_like(x)
     if not x.size:
         return x.copy()
-    e = np.exp(x - np.maximum.reduce(x, axis(dim, x.ndim), keepdims=True))
-    return e / add_reduce(e, axis(dim, x.ndim), None, None, True)
+    e = np.exp(x - np.maximum.reduce(x, d, keepdims=True))
+    return e / add_reduce(e, d, None, None, True)
 
 
 def _log_softmax(x: Any, dim: int) -> Any:
+    d = axis(dim, x.ndim)
     if not x.ndim:
         return np.zeros_like(x)
     if not x.size:
         return x.copy()
-    shifted = x - np.maximum.reduce(x, axis(dim, x.ndim), keepdims=True)
+    shifted = x - np.maximum.reduce(x, d, keepdims=True)
     return shifted - np.log(add_reduce(np.exp(shifted), axis(dim, x.ndim), None, None, True))
 
 

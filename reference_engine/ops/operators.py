@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from ..modes import state
 from ..tensor import Tensor
 from .binary import ADD, DIV, MUL, POW, POW_SCALAR, RPOW, RSUB, SUB
 from .cast import to
@@ -53,7 +54,8 @@ Tensor.__eq__ = _equality(ROWS["eq"].call, False)
 Tensor.__ne__ = _equality(ROWS["ne"].call, True)
 Tensor.__hash__ = object.__hash__
 for _name, _method in (("iadd", "add_"), ("isub", "sub_"), ("imul", "mul_"), ("itruediv", "div_"), ("ipow", "pow_"),
-                       ("imod", "remainder_"), ("iand", "bitwise_and_"), ("ior", "bitwise_or_")):  # fmt: skip
+                       ("imod", "remainder_"), ("ifloordiv", "floor_divide_"), ("iand", "bitwise_and_"), ("ior", "bitwise_or_"),
+                       ("ixor", "bitwise_xor_")):  # fmt: skip
     setattr(Tensor, f"__{_name}__", getattr(Tensor, _method))
 
 # ---- conversions ------------------------------------------------------------------------------------------------------
@@ -80,7 +82,9 @@ def _number(kind: Any) -> Any:
                 UserWarning,
                 stacklevel=2,
             )
-        value = item(self)
+        if self._array.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        value = self._array.item()
         if isinstance(value, complex) and kind is not complex:
             if value.imag:
                 name = "double" if kind is float else "int64_t"
@@ -108,7 +112,7 @@ def _index(self: Tensor) -> int:
 
 def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     """The array itself, sharing memory."""
-    if self.requires_grad and not force:
+    if self.requires_grad and state.grad and not force:
         raise errors.AutogradError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
     return self._array
 
@@ -130,7 +134,19 @@ def _iter(self: Tensor) -> Iterator:
     return iter(self.unbind(0))
 
 
+def _dlpack(self: Tensor, **_: Any) -> Any:
+    if self.requires_grad:
+        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+    return self._array.__dlpack__()
+
+
+def _reversed(self: Tensor) -> Tensor:
+    return self.flip(0) if self._array.ndim else self
+
+
 def _contains(self: Tensor, element: Any) -> bool:
+    if not isinstance(element, NUMERIC):
+        raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
     return bool((self._array == (element._array if isinstance(element, Tensor) else element)).any())
 
 
@@ -154,7 +170,7 @@ Tensor.item, Tensor.numpy, Tensor.apply_, Tensor.map_ = item, numpy, apply_, map
 Tensor.tolist = lambda self: self._array.tolist()
 Tensor.__float__, Tensor.__int__, Tensor.__complex__ = _number(float), _number(int), _number(complex)
 Tensor.__bool__, Tensor.__index__, Tensor.__array__ = _bool, _index, _array
-Tensor.__len__, Tensor.__iter__, Tensor.__contains__ = _len, _iter, _contains
-Tensor.__dlpack__ = lambda self, **k: self._array.__dlpack__()
+Tensor.__len__, Tensor.__iter__, Tensor.__contains__, Tensor.__reversed__ = _len, _iter, _contains, _reversed
+Tensor.__dlpack__ = _dlpack
 Tensor.__dlpack_device__ = lambda self: (1, 0)
 _ = to

@@ -27,7 +27,7 @@ def _constant(x: Any, pad: tuple, value: Any) -> Any:
     around = [(0, 0)] * (x.ndim - len(pad) // 2) + pairs(pad)
     shape = tuple(n + a + b for n, (a, b) in zip(x.shape, around))
     for i, n in enumerate(shape):
-        if n < 0:
+        if n < 0 or x.shape[i] + min(around[i][0], 0) + min(around[i][1], 0) < 0:
             raise RuntimeError(
                 f"The input size {x.shape[i]}, plus negative padding {around[i][0]} and {around[i][1]} resulted in a "
                 f"negative output size, which is invalid. Check dimension {i} of your input."
@@ -39,7 +39,7 @@ def _constant(x: Any, pad: tuple, value: Any) -> Any:
     return out
 
 
-op("constant_pad_nd", _constant, params="pad value=0", face="function", jvp="linear",
+op("constant_pad_nd", _constant, params="pad value=0", face="function",
    self=lambda F, ct, pad: F.constant_pad_nd(ct, tuple(-p for p in pad), 0))  # fmt: skip
 
 

@@ -61,6 +61,8 @@ def narrow(self: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """`length` entries along a dimension from `start`."""
     n = self._array.shape[axis(dim, self._array.ndim)]
     start = int(start)
+    if not -n <= start <= n:
+        raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {start})")
     if start < 0:
         start += n
     if not 0 <= start <= n or start + length > n or length < 0:
@@ -69,7 +71,10 @@ def narrow(self: Tensor, dim: int, start: Any, length: int) -> Tensor:
 
 
 def _diagonal(x: np.ndarray, offset: int, dim1: int, dim2: int) -> np.ndarray:
-    view = x.diagonal(offset, axis(dim1, x.ndim), axis(dim2, x.ndim))
+    d1, d2 = axis(dim1, x.ndim), axis(dim2, x.ndim)
+    if d1 == d2:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    view = x.diagonal(offset, d1, d2)
     # NumPy marks the diagonal read-only; it is a plain strided window on the same memory.
     view = view.view()
     view.flags.writeable = True
@@ -154,7 +159,7 @@ def unbind(self: Tensor, dim: int = 0) -> tuple:
     """The entries along a dimension, each without it."""
     if not self._array.ndim:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
-    return ROWS["unbind"](self, dim)
+    return ROWS["unbind"](self, dim) if self._array.shape[axis(dim, self._array.ndim)] else ()
 
 
 def _even(n: int, size: int) -> tuple[int, ...]:
@@ -168,7 +173,15 @@ def split(self: Tensor, split_size: Any, dim: int = 0) -> tuple:
     """Parts of a given length (the last may be shorter), or of given lengths."""
     n = self._array.shape[axis(dim, self._array.ndim)]
     if isinstance(split_size, int):
+        if split_size < 0:
+            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={split_size}")
+        if not split_size and n:
+            raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
         return ROWS["split"](self, _even(n, split_size), dim)
+    if any(s < 0 for s in split_size):
+        raise RuntimeError(
+            f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(split_size)}"
+        )
     if sum(split_size) != n:
         raise RuntimeError(
             f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), but "
@@ -186,8 +199,10 @@ def split_with_sizes(self: Tensor, split_sizes: Any, dim: int = 0) -> tuple:
 @face()
 def chunk(self: Tensor, chunks: int, dim: int = 0) -> tuple:
     """At most `chunks` parts of equal length (the last may be shorter)."""
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     n = self._array.shape[axis(dim, self._array.ndim)]
-    return ROWS["split"](self, _even(n, -(-n // chunks) or 1), dim)
+    return ROWS["split"](self, _even(n, -(-n // chunks)) if n else (0,) * chunks, dim)
 
 
 @face()
@@ -204,22 +219,32 @@ def tensor_split(self: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple:
     return tuple(ROWS["slice"].call(self, dim, a, b, 1) for a, b in pairwise(cuts))
 
 
+def _equal_parts(name: str, self: Tensor, k: Any, dim: int) -> tuple:
+    n = self._array.shape[dim]
+    if isinstance(k, int) and n % k:
+        raise RuntimeError(
+            f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {n} is not divisible by the "
+            f"split_size {k}!"
+        )
+    return tensor_split(self, k, dim)
+
+
 @face()
 def hsplit(self: Tensor, k: Any) -> tuple:
     """tensor_split along the columns"""
-    return tensor_split(self, k, 0 if self._array.ndim == 1 else 1)
+    return _equal_parts("hsplit", self, k, 0 if self._array.ndim == 1 else 1)
 
 
 @face()
 def vsplit(self: Tensor, k: Any) -> tuple:
     """tensor_split along the rows"""
-    return tensor_split(self, k, 0)
+    return _equal_parts("vsplit", self, k, 0)
 
 
 @face()
 def dsplit(self: Tensor, k: Any) -> tuple:
     """tensor_split along the third dimension"""
-    return tensor_split(self, k, 2)
+    return _equal_parts("dsplit", self, k, 2)
 
 
 _ = function

@@ -52,6 +52,18 @@ def _reciprocal(x: Any) -> Any:
     return np.reciprocal(x) if x.dtype.kind in "fc" else 1 / x
 
 
+def _acosh_slope(F: Any, z: Any) -> Any:
+    # For complex numbers the root of the product is not the product of the roots.
+    if F.is_complex(z):
+        return F.mul(F.rsqrt(F.sub(z, 1)), F.rsqrt(F.add(z, 1)))
+    return F.rsqrt(F.sub(F.mul(z, z), 1))
+
+
+def _sign(x: Any) -> Any:
+    # Unlike NumPy's, torch's sign of NaN is 0.
+    return np.subtract(x > 0, x < 0, dtype=x.dtype) if x.dtype.kind == "f" else np.sign(x)
+
+
 def _round(x: Any, decimals: int = 0) -> Any:
     return np.round(x, decimals)
 
@@ -83,7 +95,7 @@ _unary("asin", np.arcsin, lambda F, ct, self: F.mul(ct, F.conj(F.rsqrt(F.rsub(F.
 _unary("acos", np.arccos, lambda F, ct, self: F.mul(ct, F.conj(F.neg(F.rsqrt(F.rsub(F.mul(self, self), 1))))))
 _unary("atan", np.arctan, lambda F, ct, self: F.div(ct, F.conj(F.add(F.mul(self, self), 1))))
 _unary("asinh", np.arcsinh, lambda F, ct, self: F.mul(ct, F.conj(F.rsqrt(F.add(F.mul(self, self), 1)))))
-_unary("acosh", np.arccosh, lambda F, ct, self: F.mul(ct, F.conj(F.rsqrt(F.sub(F.mul(self, self), 1)))))
+_unary("acosh", np.arccosh, lambda F, ct, self: F.mul(ct, F.conj(_acosh_slope(F, self))))
 _unary("atanh", np.arctanh, lambda F, ct, self: F.div(ct, F.conj(F.rsub(F.mul(self, self), 1))))
 _unary("erf", of_python(math.erf), lambda F, ct, self: F.mul(F.mul(ct, F.exp(F.neg(F.mul(self, self)))), TWO_OVER_SQRT_PI))
 _unary("erfc", of_python(math.erfc), lambda F, ct, self: F.mul(F.mul(ct, F.exp(F.neg(F.mul(self, self)))), -TWO_OVER_SQRT_PI))
@@ -91,9 +103,9 @@ _unary("floor", np.floor, _zero, promote=None)
 _unary("ceil", np.ceil, _zero, promote=None)
 _unary("trunc", np.trunc, _zero, promote=None)
 op("round", _round, params="decimals=0", self=_zero, inplace=True, jvp="elementwise")
-_unary("sign", np.sign, _zero, promote=None)
+_unary("sign", _sign, _zero, promote=None)
 _unary("frac", lambda x: x - np.trunc(x), lambda F, ct: ct, promote=None)
-_unary("sgn", np.sign, lambda F, ct, self, result: _sgn_vjp(F, ct, self, result), promote=None)
+_unary("sgn", _sign, lambda F, ct, self, result: _sgn_vjp(F, ct, self, result), promote=None)
 _unary("relu", lambda x: np.maximum(x, 0), lambda F, ct, result: F.threshold_backward(ct, result, 0), promote=None)
 _unary("deg2rad", np.deg2rad, lambda F, ct: F.mul(ct, math.pi / 180), node="Deg2RadBackward0", jvp="linear")
 _unary("rad2deg", np.rad2deg, lambda F, ct: F.mul(ct, 180 / math.pi), node="Rad2DegBackward0", jvp="linear")
@@ -108,7 +120,7 @@ def _nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
     return np.nan_to_num(x, copy=True, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 
 
-op("nan_to_num", _nan_to_num, params="nan=None posinf=None neginf=None", inplace=True,
+op("nan_to_num", _nan_to_num, params="nan=None posinf=None neginf=None", inplace=True, complex=False,
    self=lambda F, ct, self: F.where(F.isfinite(self), ct, 0.0))  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..tensor import Tensor
 from .conv import per_dim
 from .table import ROWS, op
-from .taps import Taps, tapped
+from .taps import Taps, nonempty, tapped
 
 Ints = tuple[int, ...]
 
@@ -80,7 +80,8 @@ def _adaptive(shape: tuple, output_size: Ints) -> list:
 for _n in (2, 3):
     tapped(f"avg_pool{_n}d", _average, "kernel_size stride padding ceil_mode count_include_pad divisor_override",
            saves=True, node=f"AvgPool{_n}DBackward0")  # fmt: skip
-    tapped(f"adaptive_avg_pool{_n}d", _adaptive, "output_size", saves=True, node=f"AdaptiveAvgPool{_n}DBackward0")
+    tapped(f"adaptive_avg_pool{_n}d", _adaptive, "output_size", saves=True, hollow=True,
+           node=f"AdaptiveAvgPool{_n}DBackward0")  # fmt: skip
 
 
 # ---- maxima -----------------------------------------------------------------------------------------------------------
@@ -127,6 +128,7 @@ def _max_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints,
     n = len(kernel)
     if x.ndim not in (n + 1, n + 2):
         raise RuntimeError(f"non-empty {n + 1}D or {n + 2}D (batch mode) tensor expected for input")
+    nonempty(x.shape, n)
     size = x.shape[-n:]
     out = tuple(pooled_size(*a, ceil) for a in zip(size, kernel, stride, padding, dilation))
     _check(x.shape, n, kernel, padding, out)

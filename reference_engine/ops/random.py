@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import pickle
 from typing import Any
 
 import numpy as np
@@ -34,19 +35,12 @@ class Generator:
 
     def get_state(self) -> Any:
         """The state, to be given to set_state."""
-        return _State(self.bits.bit_generator.state)
+        return wrap(np.frombuffer(pickle.dumps(self.bits.bit_generator.state), np.uint8).copy())
 
     def set_state(self, state: Any) -> Generator:
         """Go back to a state."""
-        self.bits.bit_generator.state = state.value
+        self.bits.bit_generator.state = pickle.loads(state._array.tobytes())
         return self
-
-
-class _State:
-    """An opaque generator state."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
 
 
 default_generator = Generator()
@@ -158,6 +152,10 @@ def bernoulli(self: Tensor, *, generator: Any = None) -> Tensor:
 
 op("bernoulli_draw", lambda p, generator: (_bits(generator).random(p.shape) < p).astype(p.dtype), params="generator",
    face=False, node="BernoulliBackward0", self=lambda F, ct: F.zeros_like(ct))  # fmt: skip
+
+
+op("poisson", lambda rates, generator: _bits(generator).poisson(rates).astype(rates.dtype), params="generator=None",
+   face="function", self=lambda F, ct: F.zeros_like(ct))  # fmt: skip
 
 
 @function()

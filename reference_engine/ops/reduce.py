@@ -19,9 +19,12 @@ add_reduce = np.add.reduce
 
 def dims_of(dim: Any, ndim: int) -> tuple[int, ...]:
     """The dimensions to reduce; None and () mean all."""
-    if dim is None or dim == ():
+    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
         return tuple(range(ndim))
-    return tuple(axis(d, ndim) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))) if ndim else ()
+    found = tuple(axis(d, ndim) for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
+    if len(found) > 1 and len(set(found)) < len(found):
+        raise RuntimeError(f"dim {max(found, key=found.count)} appears multiple times in the list of dims")
+    return found if ndim else ()
 
 
 def keep(F: Any, x: Any, shape: tuple, dim: Any, keepdim: bool) -> Any:
@@ -151,6 +154,8 @@ def prod(self: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
 @face()
 def nansum(self: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """sum that takes NaN for 0"""
+    if self.is_complex():
+        raise RuntimeError("nansum on CPU does not support complex inputs")
     return ROWS["nansum_row"].call(_cast(self, dtype), dim, keepdim)
 
 
@@ -163,9 +168,10 @@ op("nansum_row", lambda x, dim, keepdim: _sum_dims(np.where(np.isnan(x), x.dtype
 
 
 def _evenly(F: Any, ct: Any, self: Any, result: Any) -> Any:
-    """All places that attain the extremum share the gradient; with a NaN, the NaNs do."""
+    """All places that attain the extremum share the gradient; with a NaN, the NaNs do. Where none does any more, none gets any."""
     hit = F.isnan(self) if F.is_nan_number(result) else F.eq(self, result)
-    return F.mul(F.over_count(ct, F.sum_all(hit)), F.mask_like(hit, ct))
+    count = F.sum_all(hit)
+    return F.mul(F.over_count(ct, F.maximum(count, F.ones_like(count))), F.mask_like(hit, ct))
 
 
 # 0s and 1s in the cotangent's dtype: a count of integers would turn a float32 gradient into float64.
@@ -207,9 +213,9 @@ def _pick(arg: Any, name: str) -> Any:
     """The extremum along one dimension and where it is; NaN counts as extreme, ties go to the first."""
 
     def run(x: Any, dim: int, keepdim: bool) -> tuple:
+        d = axis(dim, x.ndim)
         if x.ndim == 0:
             return x.copy(), np.zeros((), np.int64)
-        d = axis(dim, x.ndim)
         if x.shape[d] == 0:
             raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
         where = arg(x, axis=d, keepdims=True)
@@ -288,14 +294,14 @@ def _var(x: Any, dim: Any, correction: float, keepdim: bool) -> Any:
 
 
 def _var_vjp(F: Any, ct: Any, self: Any, self_shape: tuple, dim: Any, correction: float, keepdim: bool) -> Any:
-    n = count(self_shape, dim)
-    rest = n - correction
-    if rest <= 0:
-        # No degree of freedom is left: NaN, or infinity where the spread was not zero.
-        centred = F.sub(self, F.mean_dims(self, dims_of(dim, len(self_shape)), True))
-        return F.mul(F.mul(keep(F, ct, self_shape, dim, keepdim), math.inf), centred)
-    ct = F.mul(keep(F, ct, self_shape, dim, keepdim), 2.0 / rest)
-    return F.mul(ct, F.sub(self, F.mean_dims(self, dims_of(dim, len(self_shape)), True)))
+    dims, rest = dims_of(dim, len(self_shape)), count(self_shape, dim) - correction
+    ct = keep(F, ct, self_shape, dim, keepdim)
+    if rest <= 0 and (dim is None or not self_shape):
+        # No degree of freedom is left: NaN, or infinity where the spread was not zero. A constant to further derivatives.
+        flat = F.eq(self, F.mean_dims(self, dims, True))
+        return F.mul(ct, F.masked_fill(F.masked_fill(F.zeros_like(self), flat, math.nan), F.logical_not(flat), math.inf))
+    # Along dimensions torch does not look: twice the spread over what is left, be that zero or negative.
+    return F.mul(F.mul(ct, 2.0 / rest if rest else math.inf), F.sub(self, F.mean_dims(self, dims, True)))
 
 
 def _std_vjp(F: Any, ct: Any, self: Any, result: Any, self_shape: tuple, dim: Any, correction: float, keepdim: bool) -> Any:

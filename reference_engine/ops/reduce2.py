@@ -75,6 +75,8 @@ def nanmean(self: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any 
 def histc(self: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """How many values fall into each of equal bins."""
     x = self._array.reshape(-1)
+    if x.dtype.kind != "f":
+        raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{self.dtype.long_name}'")
     if min == max:
         min, max = (x.min(), x.max()) if x.size else (0, 0)
         if min == max:

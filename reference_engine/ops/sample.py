@@ -10,7 +10,7 @@ import numpy as np
 from ..tensor import wrap
 from .conv import _padded, _windows, out_size
 from .table import arrays, op, tensors
-from .taps import Taps, tapped
+from .taps import Taps, nonempty, tapped
 
 Ints = tuple[int, ...]
 
@@ -76,6 +76,7 @@ for _name, (_along, _title) in MODES.items():
 def _im2col(x: Any, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> Any:
     if x.ndim == 3:
         return _im2col(x[None], kernel, dilation, padding, stride)[0]
+    nonempty(x.shape, 2)
     size = out_size(x.shape[2:], kernel, stride, padding, dilation)
     if any(n <= 0 for n in size):
         raise RuntimeError(

@@ -14,12 +14,13 @@ from .table import ROWS, op
 
 
 def _cumsum(x: Any, dim: int) -> Any:
-    return np.add.accumulate(x, axis(dim, x.ndim), np.int64 if x.dtype.kind in "biu" else None) if x.ndim else x.copy()
+    d = axis(dim, x.ndim)
+    return np.add.accumulate(x, d, np.int64 if x.dtype.kind in "biu" else None) if x.ndim else x.copy()
 
 
 def _cumprod(x: Any, dim: int) -> Any:
-    kind = np.int64 if x.dtype.kind in "biu" else None
-    return np.multiply.accumulate(x, axis(dim, x.ndim), kind) if x.ndim else x.copy()
+    d, kind = axis(dim, x.ndim), np.int64 if x.dtype.kind in "biu" else None
+    return np.multiply.accumulate(x, d, kind) if x.ndim else x.copy()
 
 
 def _reverse_cumsum(F: Any, ct: Any, dim: int) -> Any:
@@ -68,9 +69,9 @@ cumsum, cumprod = _cumulative("cumsum"), _cumulative("cumprod")
 
 
 def _sort(x: Any, dim: int, descending: bool) -> tuple:
+    d = axis(dim, x.ndim)
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
-    d = axis(dim, x.ndim)
     if descending:
         flipped = np.flip(x, d)
         order = np.flip(x.shape[d] - 1 - np.argsort(flipped, d, kind="stable"), d)
@@ -80,6 +81,8 @@ def _sort(x: Any, dim: int, descending: bool) -> tuple:
 
 
 def _topk(x: Any, k: int, dim: int, largest: bool, ordered: bool) -> tuple:
+    if not 0 <= k <= (x.shape[axis(dim, x.ndim)] if x.ndim else 1):
+        raise RuntimeError("selected index k out of range")
     values, order = _sort(x, dim, largest)
     if not x.ndim:
         return values, order

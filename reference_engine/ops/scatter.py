@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes
 from ..inplace import write
 from ..tensor import Tensor
 from .faces import face, method
+from .fits import check_source
 from .index import _along, _grid
+from .shape import axis
 from .table import op
 
 UFUNCS = {"sum": np.add, "mean": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
@@ -26,6 +29,8 @@ def _lowest(kind: Any, reduce: str) -> Any:
 def _reduced(x: Any, places: tuple, src: Any, reduce: str, include_self: bool) -> Any:
     if reduce not in UFUNCS:
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
+    if x.dtype.kind == "c" and reduce in ("amax", "amin"):
+        raise NotImplementedError(f"reduction {reduce} not implemented for '{dtypes.OF_NUMPY[x.dtype].long_name}'")
     out = x.copy(order="K")
     if not include_self:
         out[places] = _lowest(x.dtype, reduce)
@@ -40,13 +45,17 @@ def _reduced(x: Any, places: tuple, src: Any, reduce: str, include_self: bool) -
 
 def _scatter_reduce(x: Any, index: Any, src: Any, dim: int, reduce: str, include_self: bool) -> Any:
     if not x.ndim:
+        axis(dim, 0)
         return _scatter_reduce(x[None], index.reshape(-1), src.reshape(-1), 0, reduce, include_self)[0]
+    check_source(x, index, src, dim)
     return _reduced(x, _grid(index, dim), src[tuple(slice(n) for n in index.shape)], reduce, include_self)
 
 
 def _index_reduce(x: Any, index: Any, source: Any, dim: int, reduce: str, include_self: bool) -> Any:
     if reduce == "sum":
         raise RuntimeError("index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got sum.")
+    if source.ndim != x.ndim:
+        raise RuntimeError(f"index_reduce_(): Indexing dim {dim} is out of bounds of the source tensor with dim {source.ndim}")
     return _reduced(x, _along(x, dim, index.reshape(-1)) or ..., source, reduce, include_self)
 
 
@@ -137,6 +146,7 @@ def _family(name: str, kernel: Any, source: str) -> None:
         of_self, of_src = _renamed(of_self), _renamed(of_src)
     node = "".join(w.capitalize() for w in name.split("_")) + "Backward0"
     row = op(name + "_row", kernel, f"self !index !{source}", "dim reduce include_self", face=False, inplace=True, node=node,
+             complex=False,
              **{"self": of_self, source: of_src})  # fmt: skip
 
     def call(self: Tensor, dim: int, index: Tensor, src: Any = None, reduce: Any = None, *, include_self: bool = True,
@@ -167,8 +177,8 @@ _family("index_reduce", _index_reduce, "source")
 
 
 def _put(x: Any, index: Any, source: Any, accumulate: bool) -> Any:
-    if index.size != np.size(source) and np.ndim(source):
-        raise RuntimeError(f"put_(): Expected source and index to have the same number of elements, but got source.numel() = "
+    if isinstance(source, np.ndarray) and index.size != source.size:
+        raise IndexError(f"put_(): Expected source and index to have the same number of elements, but got source.numel() = "
                            f"{np.size(source)}, index.numel() = {index.size}")  # fmt: skip
     out = x.copy().reshape(-1)
     values = np.reshape(source, -1)

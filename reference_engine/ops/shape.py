@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
-from ..dtypes import Size, dtype
-from ..storage import flat, offset, strided
+from ..dtypes import OF_NUMPY, Size, dtype
+from ..storage import flat, offset, strided, strides
 from ..tensor import Tensor
 from .faces import face, function, method
 from .table import ROWS, arrays, op, tensors
@@ -17,7 +18,7 @@ SMALL = 1 << 14
 
 def axis(dim: int, ndim: int) -> int:
     """A dimension number made non-negative. Raises IndexError out of range."""
-    n = max(ndim, 1)
+    n = ndim or 1
     if not -n <= dim < n:
         raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
     return dim % n
@@ -27,6 +28,11 @@ def sizes(args: tuple) -> tuple[int, ...]:
     """The shape given as `f(2, 3)` or as `f((2, 3))`."""
     if len(args) == 1 and isinstance(args[0], (tuple, list)):
         args = args[0]
+    if all([a.__class__ is int for a in args]):
+        return tuple(args)
+    for i, a in enumerate(args):
+        if isinstance(a, (str, float)):
+            raise TypeError(f"argument 'size' (position {i + 1}) must be tuple of ints, not {type(a).__name__}")
     return tuple(int(a) for a in args)
 
 
@@ -35,13 +41,25 @@ def infer(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
     known = 1
     for s in shape:
         known *= s if s != -1 else 1
+    if shape.count(-1) > 1:
+        raise RuntimeError("only one dimension can be inferred")
     if -1 in shape:
+        if known == 0 and not numel:
+            raise RuntimeError(
+                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 can "
+                "be any value and is ambiguous"
+            )
         if known == 0 or numel % known:
             raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {numel}")
         return tuple(numel // known if s == -1 else s for s in shape)
     if known != numel:
         raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {numel}")
     return shape
+
+
+def typed(x: np.ndarray) -> str:
+    """An array as torch's messages describe it: torch.FloatTensor{[2, 3]}."""
+    return f"torch.{OF_NUMPY[x.dtype].long_name}Tensor{{{list(x.shape)}}}"
 
 
 # ---- view, expand -----------------------------------------------------------------------------------------------------
@@ -63,13 +81,15 @@ def _expand(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     lead = len(shape) - x.ndim
     if lead < 0:
         raise RuntimeError(
-            f"expand({list(x.shape)}, size={list(shape)}): the number of sizes provided ({len(shape)}) must be greater "
+            f"expand({typed(x)}, size={list(shape)}): the number of sizes provided ({len(shape)}) must be greater "
             f"or equal to the number of dimensions in the tensor ({x.ndim})"
         )
-    steps = []
-    full = list(shape)
+    steps, full = [], list(shape)
+    lengths, strides = (1,) * lead + x.shape, (0,) * lead + x.strides
     for i, s in enumerate(shape):
-        have = x.shape[i - lead] if i >= lead else 1
+        have = lengths[i]
+        if s == -1 and i < lead:
+            raise RuntimeError(f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}")
         if s == -1:
             full[i] = s = have
         if s != have and have != 1:
@@ -77,7 +97,7 @@ def _expand(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
                 f"The expanded size of the tensor ({s}) must match the existing size ({have}) at non-singleton "
                 f"dimension {i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(x.shape)}"
             )
-        steps.append(x.strides[i - lead] if i >= lead and s == have else 0)
+        steps.append(strides[i] if s == have else 0)
     if x.base is None and x.flags.c_contiguous:
         return np.ndarray(tuple(full), x.dtype, x, 0, tuple(steps))
     return strided(flat(x), tuple(full), tuple(s // x.itemsize for s in steps), offset(x))
@@ -111,7 +131,8 @@ op("reshape_copy", lambda x, shape: x.reshape(shape), params="shape", face=False
 op("alias", lambda x: x[...], view=True, face=False, jvp="linear", self=lambda F, ct: ct)
 op("expand", _expand, params="shape", view=True, face=False, arrays_as=expand_array, jvp="linear",
    self=lambda F, ct, self_shape: F.sum_to(ct, self_shape))  # fmt: skip
-op("sum_to", sum_to, params="shape", face=False, jvp="linear", self=lambda F, ct, self_shape: F.expand(ct, self_shape))
+op("sum_to", sum_to, params="shape", face=False, node="SumBackward1", jvp="linear",
+   self=lambda F, ct, self_shape: F.expand(ct, self_shape))  # fmt: skip
 
 
 def reshape_tensor(self: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -145,12 +166,27 @@ def view(self: Tensor, *shape: Any) -> Tensor:
 
 
 VIEW = ROWS["view"].call
-op("view_dtype", lambda x, dtype: x.view(dtype.np), params="dtype", view=True, face=False)
+
+
+def _view_dtype(x: np.ndarray, dtype: Any) -> np.ndarray:
+    have, want = x.itemsize, dtype.np.itemsize
+    names = f"to view {OF_NUMPY[x.dtype].long_name} as {dtype.long_name} (different element sizes), but got"
+    if have != want and not x.ndim:
+        raise RuntimeError(f"self.dim() cannot be 0 {names.removesuffix(', but got')}")
+    if have != want and strides(x)[-1] != 1:
+        raise RuntimeError(f"self.stride(-1) must be 1 {names} {strides(x)[-1]}")
+    if want > have and x.shape[-1] * have % want:
+        raise RuntimeError(f"self.size(-1) must be divisible by {want // have} {names} {x.shape[-1]}")
+    return x.view(dtype.np)
+
+
+op("view_dtype", _view_dtype, params="dtype", view=True, face=False)
 
 
 @face()
-def reshape(self: Tensor, *shape: Any) -> Tensor:
+def reshape(self: Tensor, *given: Any, shape: Any = None) -> Tensor:
     """The elements under another shape, as a view if possible."""
+    shape = given if shape is None else shape
     if self._array.flags.c_contiguous:
         return view(self, *shape)
     return reshape_tensor(self, infer(sizes(shape), self._array.size))
@@ -169,15 +205,15 @@ def reshape_as(self: Tensor, other: Tensor) -> Tensor:
 
 
 @method("expand")
-def expand(self: Tensor, *shape: Any, implicit: bool = False) -> Tensor:
+def expand(self: Tensor, *shape: Any, size: Any = None, implicit: bool = False) -> Tensor:
     """Repeat dimensions of length 1 without copying; -1 keeps a length."""
-    return ROWS["expand"].call(self, sizes(shape))
+    return ROWS["expand"].call(self, sizes(shape if size is None else size))
 
 
 @face("broadcast_to")
-def broadcast_to(self: Tensor, size: Any) -> Tensor:
+def broadcast_to(self: Tensor, *shape: Any, size: Any = None) -> Tensor:
     """expand"""
-    return ROWS["expand"].call(self, tuple(size))
+    return ROWS["expand"].call(self, sizes(shape if size is None else size))
 
 
 @method("expand_as")
@@ -188,15 +224,16 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
 
 @method("sum_to_size")
 def sum_to_size(self: Tensor, *size: Any) -> Tensor:
-    """Sum over broadcast dimensions down to the shape."""
-    return ROWS["sum_to"].call(self, sizes(size))
+    """Sum over broadcast dimensions down to the shape; the tensor itself if it has it."""
+    shape = sizes(size)
+    return self if shape == self._array.shape else ROWS["sum_to"].call(self, shape)
 
 
 @function()
 def broadcast_tensors(*tensors_: Any) -> tuple:
     """All tensors expanded to their common shape."""
     shape = np.broadcast_shapes(*(t._array.shape for t in tensors_))
-    return tuple(ROWS["expand"].call(t, shape) for t in tensors_)
+    return tuple(t if t._array.shape == shape else ROWS["expand"].call(t, shape) for t in tensors_)
 
 
 @function()
@@ -212,6 +249,8 @@ def flatten(self: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     first, last = axis(start_dim, len(shape)), axis(end_dim, len(shape))
     if not shape:
         return reshape_tensor(self, (1,))
+    if first > last:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if first == last:
         return self
     n = 1
@@ -231,7 +270,13 @@ def unflatten(self: Tensor, dim: int, sizes: Any) -> Tensor:
     """Split one dimension into several."""
     shape = self._array.shape
     d = axis(dim, len(shape))
-    return ROWS["view"].call(self, (*shape[:d], *infer(tuple(sizes), shape[d]), *shape[d + 1 :]))
+    try:
+        inner = infer(tuple(sizes), shape[d])
+    except RuntimeError:
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {d} ({shape[d]}) in the input tensor"
+        ) from None
+    return ROWS["view"].call(self, (*shape[:d], *inner, *shape[d + 1 :]))
 
 
 # ---- permutations -----------------------------------------------------------------------------------------------------
@@ -251,7 +296,8 @@ def _inverse(dims: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _swap(x: np.ndarray, a: int, b: int) -> np.ndarray:
-    return x.swapaxes(axis(a, x.ndim), axis(b, x.ndim)) if x.ndim else x[...]
+    a, b = axis(a, x.ndim), axis(b, x.ndim)
+    return x.swapaxes(a, b) if x.ndim else x[...]
 
 
 op("t", _t, view=True, jvp="linear", self=lambda F, ct: F.t(ct))
@@ -264,13 +310,16 @@ for _name in ("swapaxes", "swapdims"):
 
 
 @face()
-def permute(self: Tensor, *dims: Any) -> Tensor:
+def permute(self: Tensor, *given: Any, dims: Any = None) -> Tensor:
     """Reorder the dimensions."""
-    order = tuple(axis(d, self._array.ndim) for d in sizes(dims))
-    if sorted(order) != list(range(self._array.ndim)):
+    ndim = self._array.ndim
+    order = tuple([axis(d, ndim) for d in sizes(given if dims is None else dims)])
+    if len(order) == ndim != len(set(order)):
+        raise RuntimeError("permute(): duplicate dims are not allowed.")
+    if len(order) != ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
-            f"ordering of dimensions i.e. input.dim() = {self._array.ndim} is not equal to len(dims) = {len(order)}"
+            f"ordering of dimensions i.e. input.dim() = {ndim} is not equal to len(dims) = {len(order)}"
         )
     return ROWS["permute"].call(self, order)
 
@@ -281,6 +330,8 @@ def movedim(self: Tensor, source: Any, destination: Any) -> Tensor:
     n = self._array.ndim
     src = [axis(d, n) for d in (source if isinstance(source, (tuple, list)) else (source,))]
     dst = [axis(d, n) for d in (destination if isinstance(destination, (tuple, list)) else (destination,))]
+    if not n:
+        return ROWS["permute"].call(self, ())
     order = [d for d in range(n) if d not in src]
     for d, s in sorted(zip(dst, src)):
         order.insert(d, s)
@@ -288,63 +339,30 @@ def movedim(self: Tensor, source: Any, destination: Any) -> Tensor:
 
 
 def _reversed(self: Tensor) -> Tensor:
+    if self._array.ndim > 2:
+        warnings.warn(
+            "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an "
+            "error in a future release. Consider `x.mT` to transpose batches of matrices or "
+            "`x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the dimensions of a tensor.",
+            UserWarning,
+            stacklevel=2,
+        )
     return ROWS["permute"].call(self, tuple(range(self._array.ndim - 1, -1, -1)))
 
 
-def _matrix_transpose(self: Tensor) -> Tensor:
-    return ROWS["transpose"].call(self, -2, -1)
+def _matrix_transpose(name: str, conjugate: bool) -> Any:
+    def get(self: Tensor) -> Tensor:
+        ndim = self._array.ndim
+        if ndim == 1 or (name == "H" and ndim > 2):
+            which = "matrices (2-D tensors)" if name == "H" else "matrices or batches of matrices"
+            raise RuntimeError(f"tensor.{name} is only supported on {which}. Got {ndim}-D tensor.")
+        out = ROWS["transpose"].call(self, -2, -1) if ndim else ROWS["transpose"].call(self, 0, 0)
+        return out.conj() if conjugate and self.is_complex() else out
+
+    return get
 
 
 Tensor.T = property(_reversed)
-Tensor.mT = property(_matrix_transpose)
-Tensor.H = property(lambda self: _matrix_transpose(self).conj() if self.is_complex() else _matrix_transpose(self))
-Tensor.mH = Tensor.H
+Tensor.mT, Tensor.mH = property(_matrix_transpose("mT", False)), property(_matrix_transpose("mH", True))
+Tensor.H = property(_matrix_transpose("H", True))
 face("adjoint")(lambda self: self.mH)
-
-# ---- dimensions of length one -----------------------------------------------------------------------------------------
-
-
-def _unsqueeze(x: np.ndarray, dim: int) -> np.ndarray:
-    d = axis(dim, x.ndim + 1)
-    return x[(slice(None),) * d + (None,)]
-
-
-def _squeeze_dims(x: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
-    drop = {axis(d, x.ndim) for d in dims}
-    return x[(*(0 if i in drop and s == 1 else slice(None) for i, s in enumerate(x.shape)), ...)]
-
-
-op("unsqueeze", _unsqueeze, params="dim", view=True, jvp="linear", self=lambda F, ct, self_shape: F.reshape(ct, self_shape))
-op("squeeze_all", lambda x: x[(*(0 if s == 1 else slice(None) for s in x.shape), ...)], view=True, face=False,
-   node="SqueezeBackward0", jvp="linear", self=lambda F, ct, self_shape: F.reshape(ct, self_shape))  # fmt: skip
-op("squeeze", _squeeze_dims, params="dims", view=True, face=False, node="SqueezeBackward1", jvp="linear",
-   self=lambda F, ct, self_shape: F.reshape(ct, self_shape))  # fmt: skip
-
-
-@face()
-def squeeze(self: Tensor, dim: Any = None) -> Tensor:
-    """Drop dimensions of length 1: all, or those named."""
-    if dim is None:
-        return ROWS["squeeze_all"].call(self)
-    return ROWS["squeeze"].call(self, tuple(dim) if isinstance(dim, (tuple, list)) else (dim,))
-
-
-def _atleast(n: int) -> Any:
-    def one(t: Tensor) -> Tensor:
-        d = t._array.ndim
-        if d >= n:
-            return t
-        if d == 0:
-            return t.reshape((1,) * n)
-        if n == 2:
-            return t.unsqueeze(0)
-        return t.unsqueeze(0).unsqueeze(-1) if d == 1 else t.unsqueeze(-1)
-
-    def call(*ts: Any) -> Any:
-        ts = ts[0] if len(ts) == 1 and isinstance(ts[0], (tuple, list)) else ts
-        return one(ts[0]) if len(ts) == 1 else tuple(one(t) for t in ts)
-
-    return function(f"atleast_{n}d")(call)
-
-
-atleast_1d, atleast_2d, atleast_3d = _atleast(1), _atleast(2), _atleast(3)

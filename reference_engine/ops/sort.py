@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from .. import errors
 from ..tensor import Tensor, wrap
 from .faces import face
 from .reduce import _evenly, pair, value_selecting
+from .scan import _reverse_cumsum
 from .shape import axis
 from .table import ROWS, op
 
@@ -21,9 +23,9 @@ def _chosen(x: Any, where: Any, dim: int, keepdim: bool) -> tuple:
 
 
 def _kth(x: Any, k: int, dim: int, keepdim: bool) -> tuple:
+    d = axis(dim, x.ndim)
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
-    d = axis(dim, x.ndim)
     if not 1 <= k <= x.shape[d]:
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {d}")
     order = np.argsort(x, d, kind="stable")
@@ -32,9 +34,9 @@ def _kth(x: Any, k: int, dim: int, keepdim: bool) -> tuple:
 
 def _median_dim(x: Any, dim: int, keepdim: bool, skip: bool) -> tuple:
     """The lower of the two middle values; a NaN wins, or is passed over (skip)."""
+    d = axis(dim, x.ndim)
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
-    d = axis(dim, x.ndim)
     order, missing = np.argsort(x, d, kind="stable"), np.isnan(x)
     n = x.shape[d] - missing.sum(d, keepdims=True)
     middle = np.maximum(n - 1, 0) // 2
@@ -52,9 +54,9 @@ def _median(x: Any, skip: bool) -> Any:
 
 def _mode(x: Any, dim: int, keepdim: bool) -> tuple:
     """The most frequent value, the smallest of several; its last place."""
+    d = axis(dim, x.ndim)
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
-    d = axis(dim, x.ndim)
 
     def one(line: Any) -> int:
         values, counts = np.unique(line, return_counts=True)
@@ -106,9 +108,10 @@ def _running(better: Any) -> Any:
     """The extremum so far and where it was last attained; a NaN stays."""
 
     def run(x: Any, dim: int) -> tuple:
+        d = axis(dim, x.ndim)
         if not x.ndim:
             return x.copy(), np.zeros((), np.int64)
-        line = np.moveaxis(x, axis(dim, x.ndim), 0)
+        line = np.moveaxis(x, d, 0)
         values, places = line.copy(), np.zeros(line.shape, np.int64)
         for i in range(1, line.shape[0]):
             new = (better(line[i], values[i - 1]) | np.isnan(line[i])) & ~(np.isnan(values[i - 1]) & ~np.isnan(line[i]))
@@ -143,7 +146,16 @@ def cummin(self: Tensor, dim: int) -> Any:
 
 
 def _logcumsumexp(x: Any, dim: int) -> Any:
-    return np.logaddexp.accumulate(x, axis(dim, x.ndim)) if x.ndim else x.copy()
+    d = axis(dim, x.ndim)
+    if not x.ndim:
+        return x.copy()
+    if x.dtype.kind != "c":
+        return np.logaddexp.accumulate(x, d)
+    out = np.moveaxis(x, d, 0).copy()
+    for i in range(1, len(out)):
+        top = np.maximum(out[i - 1].real, out[i].real)
+        out[i] = np.log(np.exp(out[i - 1] - top) + np.exp(out[i] - top)) + top
+    return np.ascontiguousarray(np.moveaxis(out, 0, d))
 
 
 def _logcumsumexp_vjp(F: Any, ct: Any, self: Any, result: Any, self_shape: tuple, dim: int) -> Any:
@@ -151,6 +163,8 @@ def _logcumsumexp_vjp(F: Any, ct: Any, self: Any, result: Any, self_shape: tuple
     if not self_shape or 0 in self_shape:
         return ct
     d = axis(dim, len(self_shape))
+    if F.is_complex(self):
+        return F.mul(F.conj(F.exp(self)), _reverse_cumsum(F, F.mul(ct, F.conj(F.exp(F.neg(result)))), d))
     parts = []
     for sign, hit in ((1, F.gt(ct, 0)), (-1, F.lt(ct, 0))):
         size = F.where(hit, ct if sign == 1 else F.neg(ct), 1.0)
@@ -168,7 +182,9 @@ op("logcumsumexp", _logcumsumexp, params="dim", promote="float", self=_logcumsum
 def _quantile(self: Tensor, q: Any, dim: Any, keepdim: bool, interpolation: str, skip: bool) -> Tensor:
     """Sort, then mix the two neighbours of each rank, as torch composes it."""
     qs = np.atleast_1d(q._array if isinstance(q, Tensor) else np.asarray(q, self._array.dtype))
-    flat = dim is None
+    if not self.numel():
+        raise RuntimeError("quantile() input tensor must be non-empty")
+    flat = dim is None or not self.dim()
     x = self.reshape(-1) if flat else self.movedim(dim, -1)
     x = ROWS["sort_row"](x, -1, False)[0]
     missing = np.isnan(x._array)
@@ -203,10 +219,33 @@ def nanquantile(self: Tensor, q: Any, dim: Any = None, keepdim: bool = False, *,
     return _quantile(self, q, dim, keepdim, interpolation, True)
 
 
+def _no_derivative(F: Any, ct: Any) -> Any:
+    raise errors.NotImplementedDerivative("the derivative for '_unique2' is not implemented.")
+
+
+op("unique_values", lambda x, found: found, params="found", face=False, node="NotImplemented", self=_no_derivative)
+
+
+@face()
+def unique_consecutive(self: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: Any = None) -> Any:
+    """The values without those that repeat their predecessor."""
+    x = self._array.reshape(-1) if dim is None else np.moveaxis(self._array, dim, 0)
+    rows = x.reshape(x.shape[0], -1)
+    fresh = np.concatenate([np.ones(min(1, len(x)), bool), (rows[1:] != rows[:-1]).any(1)])
+    places = np.flatnonzero(fresh)
+    kept = x[fresh] if dim is None else np.moveaxis(x[fresh], 0, dim)
+    inverse = np.cumsum(fresh) - 1
+    out = [ROWS["unique_values"].call(self, kept)]
+    out += [wrap(inverse.reshape(self._array.shape if dim is None else -1))] if return_inverse else []
+    out += [wrap(np.diff(np.append(places, len(x))))] if return_counts else []
+    return out[0] if len(out) == 1 else tuple(out)
+
+
 @face()
 def unique(self: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: Any = None) -> Any:
     """The distinct values in order."""
     values, inverse, counts = np.unique(self._array, return_inverse=True, return_counts=True, axis=dim)
     shaped = inverse.reshape(self._array.shape if dim is None else -1)
-    out = [wrap(values), *([wrap(shaped)] if return_inverse else []), *([wrap(counts)] if return_counts else [])]
+    found = ROWS["unique_values"].call(self, values)
+    out = [found, *([wrap(shaped)] if return_inverse else []), *([wrap(counts)] if return_counts else [])]
     return out[0] if len(out) == 1 else tuple(out)

@@ -14,6 +14,8 @@ from .table import ROWS, op
 
 
 def _as_strided(x: np.ndarray, size: tuple, stride: tuple, storage_offset: int | None) -> np.ndarray:
+    if any(s < 0 for s in stride):
+        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
     return strided(flat(x), size, stride, offset(x) if storage_offset is None else storage_offset)
 
 

@@ -25,6 +25,7 @@ A row says everything about one op, and is the only place that knows it:
   default float), "compare" (common dtype, the result keeps the kernel's dtype).
 * view=True: the result looks into the memory of input 0. outputs: how many (0: as many as the kernel returns, all views
   of input 0). diff: numbers of the outputs that are differentiable, if not all.
+* complex=False: complex results may not require grad (unless written in place: torch does not look there).
 * node: torch's node name, if not CamelCase of the name with "Backward0".
 * inplace: True (name_ is derived: the value is written into self), a name, or False; a Row to use that row's formulas.
 * jvp: "linear" (the op itself applied to the tangents), "elementwise" (the vjp with the tangent for ct), or a function.
@@ -70,6 +71,7 @@ class Row:
         self.outputs = options.get("outputs", 1)
         self.diff = options.get("diff")
         self.jvp = options.get("jvp")
+        self.complex = options.get("complex", True)
         self.casts = options.get("casts", False)  # the result may be of a dtype that has no gradient
         self.namedtuple = options.get("namedtuple")
         self.arguments = {k: tuple(inspect.signature(f).parameters)[1:] for k, f in formulas.items()}
@@ -79,6 +81,11 @@ class Row:
         self.values = tuple(u for u in used if u not in saved and u not in ("ct", "cts", "needs"))
         self.node = self._node_class(options.get("node"))
         self.call: Any = self.__call__
+
+    @property
+    def public(self) -> str:
+        """The name under which users know the op: without what tells its rows apart."""
+        return self.name.removesuffix("_row").removesuffix("_dims").removesuffix("_all")
 
     def _plan(self) -> tuple:
         """What is saved: (name, input or None, output or None, the input whose formula alone needs it or None)."""
@@ -98,7 +105,9 @@ class Row:
 
     def _node_class(self, name: str | None) -> type:
         name = name or "".join(part[:1].upper() + part[1:] for part in self.name.split("_")) + "Backward0"
+        shown = tuple(i for i, n in enumerate(self.inputs) if n in self.formulas)
         return type(name, (Node,), {
+            "shown": None if self.variadic and self.inputs[-1] in self.formulas else shown,
             "__slots__": (), "__module__": __name__, "row": self, "input_names": self.inputs,
             "saved_names": tuple(p[0] for p in self.plan), "value_names": self.values,
         })  # fmt: skip
@@ -111,7 +120,7 @@ class Row:
 
     def general(self, inputs: Sequence, params: Sequence, out: Any = None) -> Any:
         """The op on Tensors, in every mode and for every kind of operand."""
-        values = [self._value(x) for x in inputs]
+        values = [x._array if x.__class__ is Tensor else self._value(x) for x in inputs]
         if out is not None:
             return self._into(out, inputs, params, values)
         result = self._compute(values, params)
@@ -131,7 +140,7 @@ class Row:
         if isinstance(x, Tensor):
             return x._array
         if isinstance(x, (list, tuple)):
-            return [Row._value(y) for y in x]
+            return [y._array if y.__class__ is Tensor else Row._value(y) for y in x]
         if isinstance(x, np.generic):
             return x.item()
         return x
@@ -143,8 +152,8 @@ class Row:
             values, common = self.promoted_values(values)
         try:
             result = self.kernel(*values, *params)
-        except ValueError as error:
-            raise errors.mismatch(values, error) from None
+        except errors.COMPLAINTS as error:
+            raise errors.complaint(self.public, values, error) from None
         if common is None:
             return result
         if self.promote != "compare" and result.dtype is not common.np:
@@ -184,15 +193,12 @@ class Row:
         outs = out if isinstance(out, (tuple, list)) else (out,)
         operands = [x for x in self.flat(inputs) if isinstance(x, Tensor)]
         if state.grad and any(t.requires_grad for t in (*operands, *outs)):
-            raise errors.out_argument(self.name)
+            raise errors.out_argument(self.public)
+        from .out import store
+
         result = self._compute(values, params)
         for target, value in zip(outs, result if self.outputs != 1 else (result,)):
-            if target._array.shape != value.shape:
-                target.resize_(value.shape)
-                target._storage.version -= 1
-            target._array[...] = value
-            target._storage.version += 1
-            target._storage.writer = f"{self.name}(out=)"
+            store(target, np.asarray(value), self.public)
         return out
 
     # ---- recording ------------------------------------------------------------------------------------------------
@@ -217,6 +223,8 @@ class Row:
         edges, needed = self.edges(inputs)
         if not needed or (self.casts and outs[0]._array.dtype.kind not in "fc"):
             return
+        if not self.complex and outs[0]._array.dtype.kind == "c":
+            raise errors.real_gradients_only(self.name)
         node = self.make_node(inputs, values, params, edges, outs)
         for nr, out in enumerate(outs):
             if (self.diff is None or nr in self.diff) and out._array.dtype.kind in "fc":
@@ -315,5 +323,5 @@ def op(
     return row
 
 
-OPTIONS = {"promote", "view", "outputs", "diff", "node", "jvp", "casts", "namedtuple"}
+OPTIONS = {"complex", "promote", "view", "outputs", "diff", "node", "jvp", "casts", "namedtuple"}
 __all__ = ["FUNCTIONS", "ROWS", "Packed", "Row", "alert", "alias", "arrays", "fit", "fit_tensor", "op", "tensors"]

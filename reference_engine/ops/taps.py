@@ -54,17 +54,29 @@ op("beside", lambda x, other: x.copy(), "ct_ !self", face=False, arrays_as=lambd
    self=lambda F, ct, self_shape: F.new_zeros(ct, self_shape))  # fmt: skip
 
 
-def tapped(name: str, taps_of: Callable, params: str, *, saves: bool, node: str, face: Any = False, check: Any = None) -> None:
+def nonempty(shape: tuple[int, ...], n: int) -> None:
+    """Raise if a dimension other than the batch's has no entries; the last n are those of space."""
+    if 0 in shape[1 if len(shape) == n + 2 else 0 :]:
+        raise RuntimeError(
+            f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got: {list(shape)}"
+        )
+
+
+def tapped(name: str, taps_of: Callable, params: str, *, saves: bool, node: str, face: Any = False, check: Any = None,
+           hollow: bool = False) -> None:  # fmt: skip
     """Make the row `name` and its adjoint `name_backward`. taps_of(shape, *params) -> one table of taps a dimension.
 
-    saves: whether torch keeps the input, although its shape would do.
+    saves: whether torch keeps the input, although its shape would do. hollow: whether there may be no channels.
     """
     words = [p.partition("=")[0] for p in params.split()]
 
     def forward(x: Any, *args: Any) -> Any:
         if check is not None:
             check(x.shape, *args)
-        return gather(x, taps_of(x.shape, *args))
+        taps = taps_of(x.shape, *args)
+        if not x.size and not hollow:
+            nonempty(x.shape, len(taps))
+        return gather(x, taps)
 
     def backward(ct: Any, shape: tuple, *args: Any) -> Any:
         return scatter(ct, taps_of(shape, *args), shape)

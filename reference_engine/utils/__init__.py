@@ -1,5 +1,6 @@
 """torch.utils"""
 
+from ..ops.memory import swap_tensors
 from . import checkpoint
 
-__all__ = ["checkpoint"]
+__all__ = ["checkpoint", "swap_tensors"]

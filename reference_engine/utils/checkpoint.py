@@ -19,6 +19,7 @@ from ..function import Function
 from ..hooks import saved_tensors_hooks
 from ..modes import enable_grad, no_grad, state
 from ..ops.random import default_generator
+from ..saved import Packed, pack
 from ..tensor import Tensor
 
 _early_stop: bool | None = None
@@ -70,6 +71,25 @@ def noop_context_fn() -> tuple:
     return contextlib.nullcontext(), contextlib.nullcontext()
 
 
+def detach_variable(inputs: tuple) -> tuple:
+    """The inputs outside the graph, with their flags. Raises RuntimeError for anything but a tuple."""
+    if not isinstance(inputs, tuple):
+        raise RuntimeError(f"Only tuple of tensors is supported. Got Unsupported input type: {type(inputs).__name__}")
+    out = []
+    for x in inputs:
+        twin = x.detach() if isinstance(x, Tensor) else x
+        if isinstance(x, Tensor):
+            twin.requires_grad = x.requires_grad
+        out.append(twin)
+    return tuple(out)
+
+
+def check_backward_validity(inputs: Any) -> None:
+    """Warn if no input requires grad."""
+    if not any(x.requires_grad for x in inputs if isinstance(x, Tensor)):
+        warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2)
+
+
 # ---- reentrant --------------------------------------------------------------------------------------------------------
 
 
@@ -79,8 +99,7 @@ class CheckpointFunction(Function):
     @staticmethod
     def forward(ctx: Any, run: Callable, preserve_rng_state: bool, *args: Any) -> Any:
         """The value, and what backward needs to do it again."""
-        if not any(x.requires_grad for x in args if isinstance(x, Tensor)):
-            warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2)
+        check_backward_validity(args)
         ctx.run = run
         ctx.random = default_generator.get_state() if preserve_rng_state else None
         ctx.places = [i for i, x in enumerate(args) if isinstance(x, Tensor)]
@@ -99,9 +118,8 @@ class CheckpointFunction(Function):
                 ".backward() without passing the `inputs` argument."
             )
         inputs = list(ctx.plain)
-        for i, x in zip(ctx.places, ctx.saved_tensors):
-            inputs[i] = x.detach()
-            inputs[i].requires_grad = x.requires_grad
+        for i, x in zip(ctx.places, detach_variable(ctx.saved_tensors)):
+            inputs[i] = x
         with _random_state(ctx.random), enable_grad():
             outputs = ctx.run(*inputs)
         outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
@@ -144,7 +162,8 @@ class _Frame:
 
     def __init__(self, again: Callable, args: tuple, early_stop: bool, describe: Callable) -> None:
         self.again, self.early_stop, self.describe = again, early_stop, describe
-        self.arguments = [(x, x._storage.version) if isinstance(x, Tensor) else (x, None) for x in args]
+        # Kept as a node keeps what it saves: under the hooks in force, and guarded by versions.
+        self.arguments = [pack(x, x._storage.version) if isinstance(x, Tensor) else (x, None) for x in args]
         self.holders: list[weakref.ref] = []
         self.descriptions: list[Any] = []
         self.recomputed: dict[Any, weakref.WeakKeyDictionary] = {}
@@ -160,7 +179,7 @@ class _Frame:
                     f"[torch.{x.dtype.long_name}Tensor {list(x.shape)}] is at version {x._storage.version}; expected "
                     f"version {version} instead. Hint: it is an argument of a checkpointed function, which is to run again."
                 )
-        return [x for x, _ in self.arguments]
+        return [x.tensor(None) if type(x) is Packed else x for x, _ in self.arguments]
 
     def pack(self, x: Tensor) -> _Holder:
         """First run: keep an empty holder."""
@@ -332,7 +351,7 @@ def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentra
 
     size = len(functions) // segments
     last = size * (segments - 1)
-    for start in range(0, last, size or 1):
+    for start in range(0, last, size):
         part = chain(functions[start : start + size])
         input = checkpoint(part, input, use_reentrant=use_reentrant, preserve_rng_state=preserve)
     return chain(functions[last:])(input)

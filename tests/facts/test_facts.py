@@ -33,7 +33,9 @@ def running_on(engine: str) -> Iterator[None]:
             patch = stack.enter_context(pytest.MonkeyPatch.context())
             patch.setenv("PYTHONPATH", str(HERE / "as_torch"))  # for the facts that look into a child process
         else:
-            pytest.importorskip("torch")
+            torch = pytest.importorskip("torch")
+            torch.set_warn_always(True)  # facts about warnings hold whatever warned before
+            stack.callback(torch.set_warn_always, False)
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         yield

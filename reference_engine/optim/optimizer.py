@@ -11,10 +11,11 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .hooks import RemovableHandle
-from .modes import enable_grad, no_grad
-from .ops.table import FUNCTIONS
-from .tensor import Tensor
+from ..hooks import RemovableHandle
+from ..modes import enable_grad, set_grad_enabled
+from ..ops.queries import typename
+from ..ops.table import FUNCTIONS
+from ..tensor import Tensor
 
 
 class _Required:
@@ -35,7 +36,7 @@ class Optimizer:
         self._pre: OrderedDict = OrderedDict()
         self._post: OrderedDict = OrderedDict()
         if isinstance(params, Tensor):
-            raise TypeError(f"params argument given to the optimizer should be an iterable of Tensors or dicts, but got {type(params).__name__}")  # noqa: E501 # fmt: skip
+            raise TypeError(f"params argument given to the optimizer should be an iterable of Tensors or dicts, but got {typename(params)}")  # noqa: E501 # fmt: skip
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -54,7 +55,7 @@ class Optimizer:
         for p in group["params"]:
             if not isinstance(p, Tensor):
                 raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}")
-            if not (p.is_leaf or p.retains_grad):
+            if not (self.defaults.get("differentiable") or p.is_leaf or p.retains_grad):
                 raise ValueError("can't optimize a non-leaf Tensor")
             if id(p) in known:
                 raise ValueError("some parameters appear in more than one parameter group")
@@ -85,7 +86,7 @@ class Optimizer:
         """Move every parameter that has a gradient. `closure` evaluates the loss again, with gradients on."""
         for hook in list(self._pre.values()):
             hook(self, (), {})
-        with no_grad():
+        with set_grad_enabled(bool(self.defaults.get("differentiable"))):
             loss = None
             if closure is not None:
                 with enable_grad():
@@ -140,8 +141,10 @@ class Optimizer:
             self.state[found.get(key, key)] = {k: v.clone() if isinstance(v, Tensor) else v for k, v in value.items()}
 
     def __repr__(self) -> str:
-        options = [f"    {k}: {v}\n" for g in self.param_groups for k, v in sorted(g.items()) if k != "params"]
-        return f"{type(self).__name__} (\n{''.join(options)})"
+        lines = []
+        for i, group in enumerate(self.param_groups):
+            lines += [f"Parameter Group {i}\n", *(f"    {k}: {v}\n" for k, v in sorted(group.items()) if k != "params")]
+        return f"{type(self).__name__} (\n{''.join(lines)})"
 
 
 def _check(**values: Any) -> None:

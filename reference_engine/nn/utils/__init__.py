@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..modes import no_grad
-from ..ops.table import FUNCTIONS
-from ..tensor import Tensor
+from ...modes import no_grad
+from ...ops.table import FUNCTIONS
+from ...tensor import Tensor
 
 
 def _list(parameters: Any) -> list[Tensor]:
@@ -54,7 +54,11 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: Any = None) ->
     with no_grad():
         for p in _list(parameters):
             if p.grad is not None:
-                p.grad.clamp_(min=-float(clip_value), max=float(clip_value))
+                # Two writes, as in torch: first from below, then from above; one without foreach.
+                if foreach is False:
+                    p.grad.clamp_(-float(clip_value), float(clip_value))
+                else:
+                    p.grad.clamp_min_(-float(clip_value)).clamp_max_(float(clip_value))
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
@@ -71,3 +75,12 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         n = p.numel()
         p.data = vec[start : start + n].view_as(p).data
         start += n
+
+
+def skip_init(module_cls: type, *args: Any, **kwargs: Any) -> Any:
+    """A module whose parameters hold arbitrary values."""
+    return module_cls(*args, **kwargs)
+
+
+from . import parametrizations, parametrize, rnn, stateless  # noqa: E402, F401
+from .weight_norm import remove_weight_norm, weight_norm  # noqa: E402, F401
