@@ -40,6 +40,7 @@ def check(
     seed: int = 0,
     areas: Sequence[str] = (),
     rules: Sequence[str] = (),
+    level: int | None = None,
     oracle: Engine | str = "torch",
 ) -> Record:
     """Run the suite on an engine and return the record; for one line in a test.
@@ -48,13 +49,16 @@ def check(
         engine: an adapter, its registered name, or `module:attribute`.
         budget: seconds; ignored where `programs` is given.
         programs: how many random programs to run; the same seed and number give the same record.
+        level: only rules up to this level, 1 to 4, for an engine that is growing.
 
     Raises:
         NonConforming: the engine breaks a rule, or nothing could be judged; the message holds proof and reproducer.
         UsageError, EngineUnavailable: the engine or the oracle cannot be had.
     """
     seconds = budget if programs is None else None
-    options = Options(seconds=seconds, programs=programs, seed=seed, areas=tuple(areas), rules=tuple(rules))
+    options = Options(
+        seconds=seconds, programs=programs, seed=seed, areas=tuple(areas), rules=tuple(rules), level=level, matrix=True
+    )
     lines: list[AnyLine] = list(start(engine, options, oracle=oracle))
     record = assemble(lines)
     if record.verdict != "conforms":

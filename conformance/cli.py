@@ -15,9 +15,10 @@ import click
 import msgspec
 
 from conformance._version import __version__
-from conformance.areas import AREA_NAMES
+from conformance.areas import AREA_NAMES, AREAS
 from conformance.errors import ConformanceError, UsageError
 
+LEVELS = click.IntRange(1, max(area.level for area in AREAS))
 EXIT = {"conforms": 0, "diverges": 1, "incomplete": 3}
 
 
@@ -34,6 +35,7 @@ def cli() -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random programs.")
 @click.option("--area", "areas", multiple=True, help="Only this area (repeatable).")
 @click.option("--rule", "rules", multiple=True, help="Only this rule (repeatable).")
+@click.option("--level", type=LEVELS, help="Only rules up to this level, for an engine that is growing.")
 @click.option("--oracle", type=click.Choice(["torch", "reference"]), default="torch", show_default=True, help="What is right.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the reports (reports/ENGINE by default).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
@@ -49,7 +51,10 @@ def run(engine: str, budget: float | None, programs: int | None, seed: int, out:
         raise UsageError("--budget and --programs exclude each other: give one of them")
     seconds = (60.0 if budget is None else budget) if programs is None else None
     _check_names(more["areas"], more["rules"])
-    options = Options(seconds=seconds, programs=programs, seed=seed, areas=more["areas"], rules=more["rules"])
+    named = {name: more[name] for name in ("areas", "rules", "level")}
+    options = Options(seconds=seconds, programs=programs, seed=seed, matrix=True, **named)
+    if not options.chosen:
+        raise UsageError(f"nothing of what is named is of level {options.level} or below: `conformance rules` lists the levels")
     folder = out if out is not None else Path("reports") / _folder_name(engine)
     with _progress() as progress:
         session = start(engine, options, oracle=more["oracle"], progress=progress)
@@ -154,7 +159,8 @@ def _document(record: Any) -> dict[str, Any]:
         "seconds": footer.timing.get("seconds", 0.0) if footer else 0.0,
         "rules": [
             {
-                "id": r.id, "area": r.area, "level": r.level, "verdict": r.verdict, "programs": r.programs, "failing": r.failing,
+                "id": r.id, "area": r.area, "obligation": r.obligation, "level": r.level, "verdict": r.verdict,
+                "programs": r.programs, "failing": r.failing,
                 "reason": r.reason,
                 "failures": [
                     {"id": f.id, "program": f.program, "reduced": f.reduced, "difference": f.difference, "proof": f.proof}
@@ -163,6 +169,7 @@ def _document(record: Any) -> dict[str, Any]:
             }
             for r in record.rules
         ],
+        "saved": [{"op": s.op, "code": s.code, "cells": msgspec.to_builtins(s.cells)} for s in record.saved],
     }  # fmt: skip
 
 
@@ -185,22 +192,28 @@ def replay(what: str, engine: str | None, oracle: str, reports: Path) -> int:
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def rules(as_json: bool) -> int:
-    """List the rules."""
-    from conformance.rules import RULES
+@click.option("--area", "areas", multiple=True, help="Only this area (repeatable).")
+@click.option("--level", type=LEVELS, help="Only rules up to this level.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with reasons and sources.")
+def rules(areas: tuple[str, ...], level: int | None, as_json: bool) -> int:
+    """List the rules: id, obligation, level and statement of each."""
+    from conformance.rules.caught import caught_alone
+    from conformance.run import Options
 
+    _check_names(areas, ())
+    chosen = Options(areas=areas, level=level).chosen
     if as_json:
-        rows = [
-            {"id": r.id, "area": r.area, "level": r.level, "statement": r.statement, "why": r.why, "source": r.source}
-            for r in RULES.values()
-        ]
+        alone = caught_alone()
+        names = ("id", "area", "obligation", "level", "statement", "why", "source")
+        rows = [{name: getattr(r, name) for name in names} | {"caught_alone": len(alone.get(r.id, ()))} for r in chosen]
         sys.stdout.buffer.write(msgspec.json.encode(rows) + b"\n")
         return 0
-    for area in AREA_NAMES:
-        click.echo(area)
-        for rule in (r for r in RULES.values() if r.area == area):
-            click.echo(f"  {rule.id:34} {rule.level:4}  {rule.statement}")
+    for area in AREAS:
+        mine = [r for r in chosen if r.area == area.name]
+        if mine:
+            click.echo(f"{area.name}: {area.title} (level {area.level})")
+        for rule in mine:
+            click.echo(f"  {rule.id:34} {rule.obligation:4} {rule.level}  {rule.statement}")
     return 0
 
 
@@ -209,11 +222,17 @@ def rules(as_json: bool) -> int:
 def explain(rule_id: str) -> int:
     """Explain one rule: statement, reason, source and a program that shows it."""
     from conformance.rules import RULES
+    from conformance.rules.caught import caught_alone
     from conformance.script import Script
 
     _check_names((), (rule_id,))
     rule = RULES[rule_id]
-    click.echo(f"{rule.id} ({rule.level})\n\n{rule.statement}\n\nWhy: {rule.why}\nSource: {rule.source}\n")
+    click.echo(
+        f"{rule.id} ({rule.obligation}, level {rule.level})\n\n{rule.statement}\n\nWhy: {rule.why}\nSource: {rule.source}\n"
+    )
+    alone = caught_alone().get(rule_id)
+    if alone:
+        click.echo(f"Planted defects of the reference engine that it alone catches: {', '.join(alone)}\n")
     click.echo("A program that shows it:\n")
     click.echo(Script(rule.exemplar()).text())
     return 0

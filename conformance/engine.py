@@ -30,6 +30,12 @@ class Category(str, Enum):
     GRADIENT_SHAPE = "gradient-shape"  # the gradient given does not fit the root
     UNUSED_INPUT = "unused-input"  # grad() of an input that the root does not depend on
     FLAG = "flag"  # requires_grad changed on a tensor that is not a leaf
+    HOOK = "hook"  # a hook on a tensor that takes none, or one that gives back what does not fit
+    FUNCTION = "function"  # a custom function gave gradients that do not fit, or cannot be differentiated again
+    CHECKPOINT = "checkpoint"  # a reentrant checkpoint was asked for gradients of some inputs alone
+    ASSIGNED_GRADIENT = "assigned-gradient"  # a gradient was assigned that does not fit its tensor
+    EXPORT = "export"  # the values of a tensor that requires grad were asked for as an array
+    INFERENCE = "inference"  # a tensor made in inference mode was to be saved, written or differentiated
     OTHER = "other"  # refused for a reason that the adapter cannot name: compared with nothing
 
 
@@ -108,6 +114,43 @@ class Engine:
         """Forget the accumulated gradient, or zero it in place."""
         self._refuse("zeroing of gradients")
 
+    def inference_mode(self) -> AbstractContextManager[Any]:
+        """A region whose tensors are never recorded, then or later."""
+        self._refuse("inference mode")
+
+    def set_grad_enabled(self, value: bool) -> None:
+        """Switch recording on or off for what follows."""
+        self._refuse("switch of grad modes")
+
+    def recording(self) -> bool:
+        """Whether operations are recorded now."""
+        self._refuse("look at grad modes")
+
+    def saved_tensors_hooks(self, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> AbstractContextManager[Any]:
+        """A region in which nodes keep `pack(tensor)` and take `unpack` of it."""
+        self._refuse("hooks on saved tensors")
+
+    def hook(self, tensor: Any, kind: str, function: Callable[..., Any]) -> Any:
+        """Register a hook and return its handle.
+
+        What `function` is called with, by kind. "tensor": the gradient; it gives a replacement or None. "accumulated": the leaf.
+        "node_before" and "node_after": the gradients, None among them, that go into or come out of the tensor's grad_fn, as
+        one sequence; it gives a sequence in their place or None.
+        """
+        self._refuse("hooks")
+
+    def unhook(self, handle: Any) -> None:
+        """Take a hook away."""
+        self._refuse("removal of hooks")
+
+    def set_gradient(self, tensor: Any, gradient: Any) -> None:
+        """Assign `.grad`."""
+        self._refuse("assignment of gradients")
+
+    def export(self, tensor: Any) -> Any:
+        """The tensor as a NumPy array, as nested lists."""
+        self._refuse("export")
+
     def stashing(self) -> AbstractContextManager[Any]:
         """A region in which nodes save copies. Only an oracle needs it."""
         self._refuse("stashing")
@@ -153,6 +196,14 @@ class Engine:
     def version_of(self, tensor: Any) -> int:
         """The version counter."""
         self._refuse("versions")
+
+    def base(self, tensor: Any) -> Any:
+        """The tensor that this one is a view of, or None."""
+        self._refuse("bases of views")
+
+    def address(self, tensor: Any) -> int:
+        """A number that tensors have in common exactly if they share memory."""
+        self._refuse("addresses")
 
     def categorize(self, error: BaseException) -> Category:
         """Why the engine refused: its exceptions in the suite's words."""

@@ -56,11 +56,40 @@ def _sentence(program: Program, d: Difference) -> str:
         return f"{step} must run, but was refused: {_first_line(d.observed)}."
     if d.kind == "wrong error":
         return f"{step} must be refused because {_first_line(d.expected)}; the engine refused because {_first_line(d.observed)}."
+    if d.facet in _OF_CALLS:
+        return f"In {step}, {_OF_CALLS[d.facet].format(name)} must be {_words(d.expected)}, but came {_words(d.observed)}."
+    if d.facet in _OF_SLOTS:
+        expected, observed = (_place(content) for content in (d.expected, d.observed))
+        return f"After {step}, {_OF_SLOTS[d.facet].format(name)} must be {expected}, but is {observed}."
     what = {
         "grad": f"{name}.grad", "value": f"the value of {name}", "alive": f"whether {name} is still held after it was dropped",
         "version": f"whether this step changed the version of {name}", "grad_fn": f"whether {name} has a grad_fn",
     }.get(d.facet, f"{name}.{d.facet}")  # fmt: skip
     return f"After {step}, {what} must be {_words(d.expected)}, but is {_words(d.observed)}."
+
+
+# What was seen of callbacks and of several tensors together, in words; {} is the variable of the slot.
+_OF_CALLS = {
+    "called": "the gradients that the hook {} sees, call by call,",
+    "order": "the hooks of {} that are called, each with whether operations are recorded meanwhile,",
+    "sequence": "the hooks of results, in the order of their calls,",
+    "packed": "the tensors that are saved",
+    "exported": "the array made of {}",
+}
+_OF_SLOTS = {
+    "memory": "the owner of the memory that {} lies in",
+    "grad_memory": "the owner of the memory that the gradient of {} lies in",
+    "grad_is": "the variable that is the gradient of {}",
+    "base": "the base of {}",
+}
+
+
+def _place(content: Any) -> str:
+    """A slot, or the gradient of one, by the variable's name."""
+    if isinstance(content, int):
+        return variable(content)
+    words = str(content).rsplit(" ", 1)
+    return f"{words[0]} {variable(int(words[1]))}" if words[-1].isdigit() else str(content)
 
 
 def _opening(case: Case, d: Difference) -> str:

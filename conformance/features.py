@@ -19,7 +19,27 @@ class Feature(IntFlag):
     SHAPE = auto()
     INDEX = auto()
     INPLACE = auto()
+    CREATION = auto()
+    COMPARISON = auto()
+    FUNCTION = auto()
+    CHECKPOINT = auto()
+    # what custom functions do
+    FUNCTION_SAVES = auto()
+    FUNCTION_OUTPUTS = auto()
+    FUNCTION_CONSTANT_OUTPUT = auto()
+    FUNCTION_RETURNS_INPUT = auto()
+    FUNCTION_ASKS = auto()
+    FUNCTION_ONCE = auto()
+    FUNCTION_WRITES = auto()
+    FUNCTION_MISBEHAVES = auto()
+    CHECKPOINT_REENTRANT = auto()
+    # operands
     BROADCAST = auto()
+    BROADCAST_LEADING = auto()  # axes were added in front
+    BROADCAST_UNIT = auto()  # axes of length 1 were stretched
+    BROADCAST_BOTH = auto()  # in both operands
+    POLE = auto()  # values may lie outside the domain in which the op is well conditioned
+    SKIP = auto()  # paths of different lengths meet again
     KINK = auto()
     EMPTY = auto()
     ZERO_DIM = auto()
@@ -35,11 +55,20 @@ class Feature(IntFlag):
     FLAG_GAINED_IN_PLACE = auto()
     REGION_NESTED = auto()
     STAGE_BOUNDARY = auto()
+    MODE_SWITCHED = auto()
+    THREAD = auto()
+    INFERENCE = auto()
+    EXPORTED = auto()
     # backward and grad
     BACKWARD = auto()
     GRAD_CALL = auto()
     EXPLICIT_GRADIENT = auto()
     SEVERAL_ROOTS = auto()
+    REPEATED_ROOT = auto()
+    LEAF_ROOT = auto()
+    ROOT_ABOVE_ROOT = auto()
+    SOME_IMPLICIT = auto()
+    HANDED_GRADIENT = auto()
     INPUTS = auto()
     CREATE_GRAPH = auto()
     HIGHER_ORDER = auto()
@@ -50,6 +79,25 @@ class Feature(IntFlag):
     READ_GRAD = auto()
     SET_TO_NONE = auto()
     ZEROED = auto()
+    ASSIGNED_GRADIENT = auto()
+    GRADIENT_WRITTEN = auto()
+    # hooks
+    HOOK = auto()
+    HOOK_ON_LEAF = auto()
+    HOOK_AFTER_ACCUMULATION = auto()
+    HOOK_ON_NODE = auto()
+    HOOK_DOUBLES = auto()
+    HOOK_MISSHAPES = auto()
+    HOOK_FORGETS = auto()
+    HOOK_REMOVED = auto()
+    HOOK_REMOVES_ITSELF = auto()
+    SEVERAL_HOOKS = auto()
+    HOOKED_WRITTEN = auto()
+    PACKED = auto()
+    PACKED_AS_COPY = auto()
+    PACKED_DOUBLED = auto()
+    PACKED_WRITTEN = auto()
+    PACKS_NESTED = auto()
     # lifetime
     RETAINED_AGAIN = auto()
     WALKED_AGAIN = auto()
@@ -80,7 +128,15 @@ class Feature(IntFlag):
     GRADIENT_OF_OTHER_SHAPE = auto()
     UNUSED_INPUT = auto()
     NON_LEAF_FLAG = auto()
+    HOOK_WITHOUT_GRADIENT = auto()
+    ASSIGNED_MISFIT = auto()
+    EXPORT_REFUSED = auto()
+    INFERENCE_USED = auto()
     # told only by a difference itself
+    NOT_FINITE = auto()  # what was to be seen has infinities or NaN
+    BECAME_NOT_FINITE = auto()  # what was seen has some, and what was to be seen has none
+    AT_POLE = auto()  # it is gone where the leaves move a little, away from a pole
+    NOT_REPEATED = auto()  # it was seen once, and not again
     AT_KINK = auto()  # it is gone where the leaves move a little
     EXPECTED_NONE = auto()  # there was to be no gradient
     VIEW_UNDER_NO_GRAD = auto()  # it is a flag of a view that was made where nothing was recorded
@@ -90,18 +146,17 @@ class Feature(IntFlag):
     UNNAMED = auto()  # it is a refusal of torch's for a reason that no rule names
     ABOUT_FREED = auto()  # one of the two refused, for a freed graph
     FREED_REFUSED = auto()  # the engine refused, for a freed graph
+    ORACLE_SHARES = auto()  # torch lets a gradient lie in memory that others see
+    SHARED = auto()  # memory is shared that must not be
+    SHARING_LOST = auto()  # memory of gradients is not shared that torch happens to share
 
 
 # Calls that torch refuses.
 BAD_CALLS = (
     Feature.LEAF_WRITTEN | Feature.VIEW_OF_LEAF_WRITTEN | Feature.NON_SCALAR_ROOT | Feature.ROOT_WITHOUT_GRAD
-    | Feature.GRADIENT_OF_OTHER_SHAPE | Feature.UNUSED_INPUT | Feature.NON_LEAF_FLAG
+    | Feature.GRADIENT_OF_OTHER_SHAPE | Feature.UNUSED_INPUT | Feature.NON_LEAF_FLAG | Feature.HOOK_WITHOUT_GRADIENT
+    | Feature.ASSIGNED_MISFIT | Feature.EXPORT_REFUSED | Feature.INFERENCE_USED | Feature.HOOK_MISSHAPES
 )  # fmt: skip
 
 # The same bits as plain integers: flag arithmetic on enum members costs a microsecond, and generation does a lot of it.
 BITS: Any = SimpleNamespace(**{feature.name: int(feature) for feature in Feature if feature.name})
-
-CHAPTER_BITS: dict[str, int] = {
-    chapter: int(Feature[chapter.upper()])
-    for chapter in ("pointwise", "binary", "reduce", "matmul", "view", "shape", "index", "inplace")
-}

@@ -10,33 +10,38 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from conformance.areas import EXACT_LIMIT, LIMIT, MOST_ELEMENTS, SHAPES, Area
-from conformance.bad_calls import BAD_CALLS
+from conformance.areas import EXACT_LIMIT, LIMIT, MOST_ELEMENTS, Area
 from conformance.catalog import Bounds, Op, Shape, ShapeError, size
+from conformance.catalog.overwriting import RESHAPING
 from conformance.chooser import Chooser
+from conformance.features import BITS
+from conformance.moves import MOVES as FURTHER_MOVES
 from conformance.pipeline import Plan, plan
 from conformance.program import (
     AnyStep,
     Apply,
     Backward,
-    Detach,
-    Drop,
-    Enter,
     Exit,
     Grad,
     Gradient,
     Leaf,
     Mutate,
     Program,
-    ReadGrad,
-    RetainGrad,
-    SetRequiresGrad,
-    ZeroGrad,
+    SetGradMode,
 )
 from conformance.scope import Scope
 from conformance.slots import FLOATS, Slot
-from conformance.values import BANKS, EXACT, GENERAL, GRADIENTS, OFFSETS, indices, values
+from conformance.values import BANKS, EXACT, GENERAL, GRADIENTS, OFFSETS, SPECIAL, indices, values
 from conformance.vocabulary import EVERYTHING, MOVE_NAMES, Vocabulary, tables
+
+ORDERED = frozenset(
+    ("view", "as_strided")
+)  # of a tensor that lies in another order of memory they show another thing, or nothing
+REARRANGING = frozenset(op.name for op in RESHAPING)
+PACKS = BITS.PACKED | BITS.PACKED_AS_COPY | BITS.PACKED_DOUBLED
+
+# Operands of an op, its parameters, and the shapes and bounds of its results.
+Chosen = tuple[list[Slot], dict[str, Any], tuple[Shape, ...], "Bounds | None"]
 
 
 class Generator:
@@ -48,8 +53,9 @@ class Generator:
         self.area = area
         self.scope = Scope()
         self.steps: list[AnyStep] = []
-        self.exact = self.below(2) == 0
-        self.banks = EXACT if self.exact else GENERAL
+        self.exact = area.exact or self.below(2) == 0
+        self.exact = self.exact and not area.special
+        self.banks = SPECIAL if area.special else EXACT if self.exact else GENERAL
         self.dtypes = vocabulary.dtypes
         self.dtype = self.dtypes[-1 - self.below(len(self.dtypes))]
         self.tables = tables(area.name, vocabulary)
@@ -68,6 +74,8 @@ class Generator:
             MOVES[moves[self.below(len(moves))]](self)
         while self.scope.modes:
             self.emit(Exit())
+        if not self.scope.recording:
+            self.emit(SetGradMode(True))
         if not isinstance(self.steps[-1], (Backward, Grad)):
             self.backward()
         return Program(tuple(self.steps), self.exact)
@@ -123,7 +131,7 @@ class Generator:
     def leaf(self, shape: tuple[int, ...] | None = None, requires_grad: bool | None = None, dtype: str | None = None) -> Slot:
         """A leaf of floating dtype."""
         if shape is None:
-            shape = SHAPES[self.below(len(SHAPES))]
+            shape = self.area.shapes[self.below(len(self.area.shapes))]
         if requires_grad is None:
             requires_grad = self.below(4) > 0
         bank = self.banks[self.below(2)]
@@ -131,7 +139,7 @@ class Generator:
             dtype = self.dtype if self.below(16) else self.dtypes[self.below(len(self.dtypes))]
         numbers = values(bank, self.below(OFFSETS), size(shape))
         step = Leaf(self.fresh(), shape, numbers, dtype, requires_grad)  # type: ignore[arg-type]
-        slot = self.scope.leaf(step, BANKS[bank][1])
+        slot = self.scope.leaf(step, None if self.area.special else BANKS[bank][1])
         self.steps.append(step)
         self.live.append(slot)
         self.floats.append(slot)
@@ -151,25 +159,34 @@ class Generator:
         if self.tables.views:
             self.apply(self.tables.views[self.below(len(self.tables.views))])
 
-    def apply(self, op: Op) -> None:
-        """Add this op, if it fits some operand."""
-        first = self.some(self.floats)
-        if first is None or (op.name == "view" and not first.contiguous) or op.result_dtype == first.dtype:
-            return  # a cast to the dtype that a tensor has is the tensor itself
+    def apply(self, op: Op, first: Slot | None = None) -> None:
+        """Add this op, if it fits some operand, or the one given."""
+        chosen = self.fitting(op, first)
+        if chosen is not None:
+            self.place(op, chosen)
+
+    def fitting(self, op: Op, first: Slot | None = None) -> Chosen | None:
+        """What `operands` says for some operand, or the one given, where the results are small enough."""
+        first = first or self.some(self.floats)
+        if first is None or (op.name in ORDERED and not first.contiguous) or op.result_dtype == first.dtype:
+            return None  # a cast to the dtype that a tensor has is the tensor itself
         chosen = self.operands(op, first)
-        if chosen is None:
-            return
+        if chosen is not None:
+            for shape in chosen[2]:
+                if size(shape) > MOST_ELEMENTS or len(shape) > 4:
+                    return None
+        return chosen
+
+    def place(self, op: Op, chosen: Chosen) -> None:
+        """Add an op with what was chosen for it."""
         inputs, params, results, bounds = chosen
-        for shape in results:
-            if size(shape) > MOST_ELEMENTS or len(shape) > 4:
-                return
         outs = tuple(range(self.next, self.next + len(results)))
         self.next += len(results)
         self.steps.append(Apply(op.name, tuple([s.name for s in inputs]), outs, params))
         for slot in self.scope.grow(outs, op, inputs, results, bounds):
             self.add(slot)
 
-    def operands(self, op: Op, first: Slot) -> tuple[list[Slot], dict[str, Any], tuple[Shape, ...], Bounds] | None:
+    def operands(self, op: Op, first: Slot) -> Chosen | None:
         """Operands, parameters, shapes and bounds of the results for an op whose first operand is given; None where none fit."""
         params = op.params(self.chooser, first.shape)
         if params is None:
@@ -185,6 +202,8 @@ class Generator:
             results = op.shape(shapes, params)
         except (ShapeError, IndexError):
             return None
+        if self.area.special:
+            return inputs, params, results, self.scope.bounds(op, inputs, params, shapes)
         bounds = op.bounds([s.storage.bounds for s in inputs], params, shapes)
         return (inputs, params, results, bounds) if bounds is not None and self.admits(bounds) else None
 
@@ -200,7 +219,7 @@ class Generator:
         offset, count = self.below(OFFSETS), size(shape)
         numbers = indices(offset, count, below if dtype == "int64" else 2)
         step = Leaf(self.fresh(), shape, numbers, dtype)  # type: ignore[arg-type]
-        slot = self.scope.leaf(step, Bounds(0.0, max(below, 1), 0))
+        slot = self.scope.leaf(step, None if self.area.special else Bounds(0.0, max(below, 1), 0))
         self.steps.append(step)
         self.live.append(slot)
         return slot
@@ -213,6 +232,8 @@ class Generator:
         if target is None or not ops:
             return
         op = ops[self.below(len(ops))]
+        if op.name in REARRANGING and (target.hooked or target.retained or self.scope.features & PACKS):
+            return  # torch leaves hooks with the old history, may fail an assertion, and reads what was packed in the new order
         chosen = self.operands(op, target)
         if chosen is None:
             return
@@ -238,64 +259,6 @@ class Generator:
         if slot.multi or slot.of_leaf or (slot.is_leaf and slot.requires_grad):
             return False
         return leaf is None or not slot.view
-
-    def mutate_used(self) -> None:
-        """An in-place op on what an op has read or made, directly, through an alias or under no_grad."""
-        used = [s for s in self.floats if s.storage.read_at >= 0 or s.storage.saved_output_at >= 0]
-        if self.scope.recording and not self.below(3):
-            self.emit(Enter("no_grad"))
-            self.mutate(used)
-            self.emit(Exit())
-        else:
-            self.mutate(used)
-
-    def mutate_detached(self) -> None:
-        """An in-place op on a detached alias, or on what has one."""
-        self.mutate([s for s in self.floats if s.storage.detached])
-
-    def detach(self) -> None:
-        """A detached alias."""
-        slot = self.some(self.floats)
-        if slot is not None:
-            self.emit(Detach(self.fresh(), slot.name))
-
-    def set_flag(self) -> None:
-        """requires_grad_() on a leaf."""
-        slot = self.some([s for s in self.floats if s.is_leaf and not s.view])
-        if slot is not None:
-            self.emit(SetRequiresGrad(slot.name, not slot.requires_grad))
-
-    def region(self) -> None:
-        """Open a region of another grad mode, or close the innermost."""
-        if self.scope.modes:
-            self.emit(Exit())
-        else:
-            self.emit(Enter("no_grad"))
-            if not self.below(6):
-                self.emit(Enter("enable_grad"))
-
-    def retain_grad(self) -> None:
-        """retain_grad() on something that requires grad."""
-        slot = self.some(self.requiring())
-        if slot is not None:
-            self.emit(RetainGrad(slot.name))
-
-    def drop(self) -> None:
-        """Delete a variable that is not the only one."""
-        slots = self.floats
-        if len(slots) > 2:
-            slot = self.some(slots[:-1])
-            if slot is not None:
-                self.emit(Drop(slot.name))
-                self.live.remove(slot)
-                self.floats.remove(slot)
-
-    def zero_grad(self) -> None:
-        """Forget or zero an accumulated gradient."""
-        accumulated = self.scope.accumulated
-        slot = self.some([s for s in self.live if accumulated >> s.name & 1])
-        if slot is not None:
-            self.emit(ZeroGrad(slot.name, self.below(2) == 0))
 
     def roots(self) -> list[Slot]:
         """Roots for a differentiation, mostly one."""
@@ -329,58 +292,13 @@ class Generator:
         keep = (None, True, True)[self.below(3)]
         self.emit(Backward(tuple([r.name for r in roots]), self.seeds(roots), keep, False, inputs))
 
-    def backward_inputs(self) -> None:
-        """backward(inputs=...)."""
-        self.backward(named=True)
-
-    def again(self) -> None:
-        """A second differentiation of a graph walked before."""
-        walked = self.scope.retained if self.below(4) else self.scope.consumed
-        root = self.some([s for s in self.requiring() if s.graph & walked and not s.is_leaf])
-        if root is None:
-            return self.backward()
-        self.emit(Backward((root.name,), self.seeds([root]), (None, True)[self.below(2)]))
-
-    def grad(self, *, create_graph: bool = False) -> None:
-        """grad() with respect to what the root depends on."""
-        roots = self.roots()
-        if not roots:
-            return
-        graph = roots[0].graph
-        reached = [s for s in self.requiring() if graph >> s.name & 1 and s is not roots[0]] or roots[:1]
-        first = self.some(reached)
-        assert first is not None
-        inputs = [first] if self.below(3) else [first, reached[self.below(len(reached))]]
-        unused = not self.below(6)
-        if unused:
-            inputs.append(self.requiring()[self.below(len(self.requiring()))])
-        names = tuple(s.name for s in inputs)
-        outs = tuple(self.fresh() for _ in names)
-        keep = (None, True)[self.below(2)]
-        roots_named = tuple(r.name for r in roots)
-        self.emit(Grad(outs, roots_named, names, self.seeds(roots), keep, create_graph, unused))
-
-    def higher(self) -> None:
-        """A gradient with a graph of its own, by grad() or by backward()."""
-        if self.below(4):
-            return self.grad(create_graph=True)
-        roots = self.roots()
-        if roots:
-            self.emit(Backward(tuple(r.name for r in roots), self.seeds(roots), None, True))
-
-    def read_grad(self) -> None:
-        """`.grad` as a tensor of the program."""
-        accumulated = self.scope.accumulated
-        slot = self.some([s for s in self.live if accumulated >> s.name & 1])
-        if slot is not None:
-            self.emit(ReadGrad(self.fresh(), slot.name))
-
-    def bad_call(self) -> None:
-        """A call that torch refuses."""
-        BAD_CALLS[self.below(len(BAD_CALLS))](self)
+    def backward_from(self, root: Slot) -> None:
+        """backward() from this tensor, if it requires grad."""
+        if root.requires_grad:
+            self.emit(Backward((root.name,), self.seeds([root]), (None, True)[self.below(2)]))
 
 
-MOVES: dict[str, Callable[[Generator], Any]] = {name: getattr(Generator, name) for name in MOVE_NAMES}
+MOVES: dict[str, Callable[[Generator], Any]] = {name: FURTHER_MOVES.get(name) or getattr(Generator, name) for name in MOVE_NAMES}
 
 
 @lru_cache(maxsize=4096)

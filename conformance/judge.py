@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from conformance import tolerance, transform
 from conformance.catalog import CATALOG
 from conformance.compare import NUMBERS, Difference, compare, same
 from conformance.engine import Category
-from conformance.execute import Executor
+from conformance.execute import Executor, Schedule
 from conformance.features import BITS
 from conformance.observe import Observation
 from conformance.program import Apply, Grad, Program, ReadGrad
@@ -18,6 +19,11 @@ from conformance.scope import Scope
 
 NUDGE = 2.0**-9  # how far the leaves are moved to leave a kink
 TREMOR = 2.0**-30  # how far they are moved to measure how rounding is amplified
+
+
+# A look may itself change what is seen, as a view's history is brought up to date when it is asked for: what differs only where
+# nobody looks until the end is a difference too.
+SCHEDULES: tuple[Schedule, ...] = ("thorough", "quick")
 
 
 class Case(NamedTuple):
@@ -46,29 +52,45 @@ class Judge:
             return True
         return not compare(expected, observed, self._agreement(program))
 
-    def first_difference(self, program: Program) -> tuple[Difference, Observation, Observation] | None:
-        """The first difference that stands, with what was seen after every step on both sides."""
+    def first_difference(
+        self, program: Program, schedules: Sequence[Schedule] = SCHEDULES
+    ) -> tuple[Difference, Observation, Observation] | None:
+        """The first difference that stands, by the first of these schedules that shows one, with what was seen on both sides."""
         self.executions += 1
-        expected = self.oracle.run(program, thorough=True)
-        observed = self.engine.run(program, thorough=True)
-        differences = compare(expected, observed, self._agreement(program))
-        if not differences:
-            return None
-        arbiter = _Arbiter(self.oracle, program, expected)
-        for difference in differences:
-            if not arbiter.acquits(difference):
-                return difference, expected, observed
+        for schedule in schedules:
+            expected = self.oracle.run(program, schedule)
+            observed = self.engine.run(program, schedule)
+            differences = compare(expected, observed, self._agreement(program))
+            standing = self._first_standing(program, differences, expected, schedule)
+            if standing is not None:
+                return standing, expected, observed
         return None
 
-    def examine(self, program: Program) -> Case | None:
+    def _first_standing(
+        self, program: Program, differences: Sequence[Difference], expected: Observation, schedule: Schedule
+    ) -> Difference | None:
+        """The first difference that rounding does not explain."""
+        arbiter = _Arbiter(self.oracle, program, expected, schedule)
+        return next((d for d in differences if not arbiter.acquits(d)), None)
+
+    def examine(self, program: Program, schedules: Sequence[Schedule] = SCHEDULES) -> Case | None:
         """The case that a program makes against the engine, if any."""
-        found = self.first_difference(program)
+        found = self.first_difference(program, schedules)
         if found is None:
             return None
         difference, expected, observed = found
-        features = Scope.of(program).features | self._told_by(program, difference)
+        features = Scope.of(program).features | self._told_by(program, difference, expected)
         rule = attribute(difference, features)
         return Case(program, difference, features, rule, expected, observed, self._is_safe(program, difference))
+
+    def unrepeated(self, program: Program, expected: Observation, observed: Observation, schedule: Schedule) -> Case | None:
+        """The case of a difference that was seen once and is not seen any more."""
+        differences = compare(expected, observed, self._agreement(program))
+        difference = self._first_standing(program, differences, expected, schedule)
+        if difference is None:
+            return None
+        features = Scope.of(program).features | BITS.NOT_REPEATED
+        return Case(program, difference, features, attribute(difference, features), expected, observed, False)
 
     def _agreement(self, program: Program) -> Any:
         """How numbers of this program are compared at first."""
@@ -77,13 +99,18 @@ class Judge:
         epsilon = tolerance.EPSILON["float32" if _has_float32(program) else "float64"]
         return lambda expected, observed: tolerance.within_units(expected, observed, epsilon)
 
-    def _told_by(self, program: Program, difference: Difference) -> int:
+    def _told_by(self, program: Program, difference: Difference, expected: Observation) -> int:
         """Features that only the difference tells."""
         features: int = 0
         if difference.expected is None:
             features |= BITS.EXPECTED_NONE
         if difference.facet == "alive" and difference.observed:
             features |= BITS.HELD
+        if _shares_gradients(expected):
+            features |= BITS.ORACLE_SHARES
+        if difference.facet in ("memory", "grad_memory"):
+            own = difference.expected in (difference.slot, f"the gradient of {difference.slot}")
+            features |= BITS.SHARED if own else BITS.SHARING_LOST
         if difference.facet in FLAGS:
             features |= _told_by_flag(program, difference)
         if difference.category == Category.FREED.value:
@@ -93,24 +120,45 @@ class Judge:
         if difference.kind == "spurious error":
             refusals = {"version": BITS.VERSION_REFUSED, "freed": BITS.FREED_REFUSED}
             features |= refusals.get(difference.category, 0)
-        if difference.facet in NUMBERS and Scope.of(program).features & BITS.KINK:
+        if difference.kind == "wrong value":
+            features |= _told_by_numbers(difference)
+        singular = Scope.of(program).features & (BITS.KINK | BITS.POLE)
+        if difference.facet in NUMBERS and singular:
             nudged = self.first_difference(transform.moved(program, NUDGE, NUDGE))
             if nudged is None or nudged[0].kind != difference.kind:
-                features |= BITS.AT_KINK
+                features |= (BITS.AT_KINK if singular & BITS.KINK else 0) | (BITS.AT_POLE if singular & BITS.POLE else 0)
         return features
 
     def _is_safe(self, program: Program, difference: Difference) -> bool:
         """Whether the engine, where the oracle refuses, gives what it would give had nothing been freed or changed."""
         if difference.kind != "missed error" or difference.category not in ("version", "freed"):
             return False
+        program = Program(program.steps[: difference.step + 1], program.exact)  # what comes after, torch would not have run
         kept = transform.retained(program)
-        expected = self.oracle.run(kept, thorough=True, stash=True)
-        observed = self.engine.run(program, thorough=True)
+        expected = self.oracle.run(kept, "thorough", stash=True)
+        observed = self.engine.run(program, "thorough")
         if expected.refusal is not None or expected.unsupported is not None:
             return False
-        arbiter = _Arbiter(self.oracle, kept, expected, stash=True)
+        arbiter = _Arbiter(self.oracle, kept, expected, "thorough", stash=True)
         differences = compare(expected, observed, self._agreement(program))
         return all(d.facet not in (*NUMBERS, "error") or arbiter.acquits(d) for d in differences)
+
+
+def _told_by_numbers(difference: Difference) -> int:
+    """Whether infinities or NaN stand where none should, or others than these."""
+    expected, observed = (tolerance.is_finite(content) for content in (difference.expected, difference.observed))
+    if not expected:
+        return BITS.NOT_FINITE  # type: ignore[no-any-return]
+    return 0 if observed else BITS.BECAME_NOT_FINITE
+
+
+def _shares_gradients(seen: Observation) -> bool:
+    """Whether a gradient lies in memory that another tensor sees, and is not that very tensor."""
+    named = {(slot, content) for _, slot, facet, content in seen.sights if facet == "grad_is"}
+    return any(
+        facet == "grad_memory" and content not in (slot, f"the gradient of {slot}") and (slot, content) not in named
+        for _, slot, facet, content in seen.sights
+    )
 
 
 def _told_by_flag(program: Program, difference: Difference) -> int:
@@ -130,8 +178,11 @@ def _told_by_flag(program: Program, difference: Difference) -> int:
 class _Arbiter:
     """Decides whether a difference of numbers is rounding."""
 
-    def __init__(self, oracle: Executor, program: Program, expected: Observation, *, stash: bool = False) -> None:
+    def __init__(
+        self, oracle: Executor, program: Program, expected: Observation, schedule: Schedule, *, stash: bool = False
+    ) -> None:
         self.oracle = oracle
+        self.schedule = schedule
         self.program = program
         self.expected = expected
         self.stash = stash
@@ -169,7 +220,7 @@ class _Arbiter:
         """What the oracle sees in float64, or, on a float64 program, where the leaves tremble."""
         if self._truth is None:
             other = transform.in_float64(self.program) if self.single else transform.moved(self.program, TREMOR)
-            seen = self.oracle.run(other, thorough=True, stash=self.stash).sights
+            seen = self.oracle.run(other, self.schedule, stash=self.stash).sights
             self._truth = {(step, slot, facet): content for step, slot, facet, content in seen}
         return self._truth
 

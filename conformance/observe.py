@@ -29,6 +29,8 @@ class Observation(NamedTuple):
     unsupported: str | None = None
 
 
+UNTOLD = "refused: "  # how the content begins that an engine refuses to tell; its category follows
+
 # Facet -> the method of Engine that shows it. What an engine does not show is not looked at on the oracle either.
 FACETS: dict[str, str] = {
     "value": "value",
@@ -41,12 +43,20 @@ FACETS: dict[str, str] = {
     "version": "version_of",
 }
 
+FLAGS = ("requires_grad", "is_leaf")  # facets that a quick look takes in together, as `flags`
+
+# What is seen of several tensors together, by slot: which memory a tensor and its gradient lie in, named by the first that lies
+# there; which slot holds the very tensor that is its gradient, and which the one that it is a view of.
+RELATIONS: dict[str, str] = {"memory": "address", "base": "base"}
+
 
 def facets_of(engine: Engine) -> frozenset[str]:
     """What the engine lets us see; `alive` where weak references to its tensors mean something."""
-    shown = {facet for facet, method in FACETS.items() if engine.has(method)}
+    shown = {facet for facet, method in (FACETS | RELATIONS).items() if engine.has(method)}
     if "liveness" in engine.traits:
         shown.add("alive")
+    if engine.has("recording"):
+        shown.add("recording")
     return frozenset(shown)
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from conformance.catalog import ShapeError, size
+from conformance.catalog import CATALOG, ShapeError, size
 from conformance.program import (
     AnyStep,
     Apply,
     Backward,
+    Detach,
     Enter,
     Exit,
     Grad,
@@ -138,9 +139,11 @@ def _needed(steps: Steps) -> Steps:
 
 
 def bypasses(program: Program) -> Iterator[Steps]:
-    """An operand of the same shape in the place of a result."""
+    """An operand of the same shape in the place of a result, and a source in the place of its detached alias."""
     scope = Scope.of(program)
     for place, step in enumerate(program.steps):
+        if isinstance(step, Detach):
+            yield program.steps[:place] + tuple(rename(s, {step.out: step.source}) for s in program.steps[place + 1 :])
         if not isinstance(step, Apply) or len(step.outs) != 1:
             continue
         out = step.outs[0]
@@ -163,6 +166,16 @@ def roots(program: Program) -> Iterator[Steps]:
                 yield _replaced(program, place, _replace(step, roots=(operand,), gradients=(gradient,)))
 
 
+def pure(program: Program) -> Iterator[Steps]:
+    """The pure op in the place of its in-place variant: what is left of a write then matters."""
+    out = max((slot for step in program.steps for slot in step.makes()), default=0) + 1
+    for place, step in enumerate(program.steps):
+        twin = CATALOG.get(step.op.removesuffix("_")) if isinstance(step, Mutate) else None
+        if isinstance(step, Mutate) and twin is not None and not twin.inplace:
+            later = tuple(rename(s, {step.target: out}) for s in program.steps[place + 1 :])
+            yield (*program.steps[:place], Apply(twin.name, (step.target, *step.inputs), (out,), step.params), *later)
+
+
 def ops(program: Program) -> Iterator[Steps]:
     """The plainest op of the same kind, and plain parameters: what is left of an op then matters."""
     for place, step in enumerate(program.steps):
@@ -175,7 +188,7 @@ def ops(program: Program) -> Iterator[Steps]:
 
 
 def _plainer_ops(step: AnyStep) -> Iterator[AnyStep]:
-    """The step with a plainer op on its operands: multiplication by 2, then of or by the first two operands."""
+    """The step with a plainer op on its operands: multiplication by 2, the square, which saves, or the product of two."""
     if isinstance(step, Mutate) and step.op != "mul_scalar_":
         yield Mutate("mul_scalar_", step.target, (), {"value": 2.0})
         if step.inputs and step.op != "add_":
@@ -183,6 +196,8 @@ def _plainer_ops(step: AnyStep) -> Iterator[AnyStep]:
     if isinstance(step, Apply) and len(step.outs) == 1 and step.op != "mul_scalar":
         for operand in dict.fromkeys(step.inputs):
             yield Apply("mul_scalar", (operand,), step.outs, {"value": 2.0})
+            if step.op not in ("mul", "square"):
+                yield Apply("square", (operand,), step.outs)
         if len(step.inputs) == 2 and step.op != "mul":
             yield Apply("mul", step.inputs, step.outs)
 
@@ -225,6 +240,21 @@ def _plainer(step: AnyStep) -> Iterator[AnyStep]:
         yield _replace(step, allow_unused=False)
 
 
+def literals(program: Program) -> Iterator[Steps]:
+    """Literal gradients in the place of tensors."""
+    scope = Scope.of(program)
+    for place, step in enumerate(program.steps):
+        if isinstance(step, (Backward, Grad)) and any(isinstance(g, int) for g in step.gradients):
+            sizes = [size(scope.slots[root].shape) for root in step.roots]
+            plain = tuple(_fit((), n) if isinstance(g, int) else g for g, n in zip(step.gradients, sizes, strict=True))
+            yield _needed(_replaced(program, place, _replace(_unhanded(step), gradients=plain)))
+
+
+def _unhanded(step: Backward | Grad) -> Backward | Grad:
+    """The step without the promise that its gradients are tensors of the program."""
+    return _replace(step, handed=False) if isinstance(step, Backward) else step
+
+
 PLAIN = (2,)  # the shape that every leaf takes unless the difference needs another
 
 
@@ -233,6 +263,9 @@ def shapes(program: Program) -> Iterator[Steps]:
     found = dict.fromkeys(s.shape for s in program.steps if isinstance(s, Leaf))
     if any(shape != PLAIN for shape in found):
         yield from _reshaped(program, dict.fromkeys(found, PLAIN))
+    lengths = dict.fromkeys(n for shape in found for n in shape if n != 2)
+    for length in lengths:  # an axis that several leaves share changes in all of them
+        yield from _reshaped(program, {shape: tuple(2 if n == length else n for n in shape) for shape in found})
     for old in found:
         for new in (PLAIN, (1,), (), (2, 2), (2, 1), (1, 2)):
             if _effort(new) < _effort(old):
@@ -327,4 +360,4 @@ def in_order_of_use(steps: Steps) -> Steps:
     return (*leaves, *(s for s in steps if not isinstance(s, Leaf)))
 
 
-PASSES = (stretches, deletions, leaves, bypasses, roots, flags, shapes, ops, plain_values)
+PASSES = (stretches, deletions, leaves, bypasses, roots, pure, literals, flags, shapes, ops, plain_values)

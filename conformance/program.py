@@ -15,7 +15,18 @@ import msgspec
 FORMAT = 1
 
 Dtype = Literal["float32", "float64", "int64", "bool"]
-Mode = Literal["no_grad", "enable_grad"]
+
+# What a region changes: whether operations are recorded, the thread that runs them, or what saving a tensor does. What nodes save
+# in a `pack_` region is seen; unpacking gives it back as it is, as a copy made when packing, or doubled; or packing writes into
+# it, which is refused.
+Mode = Literal["no_grad", "enable_grad", "inference_mode", "thread", "pack_same", "pack_copy", "pack_double", "pack_write"]
+
+# Where a hook hangs: on the gradient of a tensor, on a leaf after accumulation, on a grad_fn before or after it runs.
+HookKind = Literal["tensor", "accumulated", "node_before", "node_after"]
+
+# What a hook does besides being seen: nothing, give back the doubled gradient or one of another shape, take itself away, or
+# forget the gradient that was accumulated.
+HookAction = Literal["see", "double", "misshape", "remove", "forget"]
 
 
 class InvalidProgram(ValueError):
@@ -125,6 +136,7 @@ class Backward(Step, frozen=True, tag="backward", omit_defaults=True, gc=False):
 
     `gradients` is empty (all implicit) or has one entry a root; `retain_graph=None` follows `create_graph`; `inputs=None`
     accumulates into every leaf. `shape` gives the shape of literal gradients where it is not the root's (an error case).
+    Gradients in slots are copied, unless they are `handed` over themselves.
     """
 
     roots: tuple[int, ...]
@@ -133,6 +145,7 @@ class Backward(Step, frozen=True, tag="backward", omit_defaults=True, gc=False):
     create_graph: bool = False
     inputs: tuple[int, ...] | None = None
     shape: tuple[int, ...] | None = None
+    handed: bool = False
 
     def reads(self) -> tuple[int, ...]:
         return (*self.roots, *(self.inputs or ()), *(g for g in self.gradients if isinstance(g, int)))
@@ -179,6 +192,55 @@ class ZeroGrad(Step, frozen=True, tag="zero_grad", omit_defaults=True, gc=False)
         return (self.target,)
 
 
+class AssignGrad(Step, frozen=True, tag="assign_grad", gc=False):
+    """`target.grad = source`, the very tensor."""
+
+    target: int
+    source: int
+
+    def reads(self) -> tuple[int, ...]:
+        return (self.target, self.source)
+
+
+class SetGradMode(Step, frozen=True, tag="set_grad_enabled", gc=False):
+    """`torch.set_grad_enabled(value)` as a call: it holds until the region around it ends, or the program."""
+
+    value: bool
+
+
+class Export(Step, frozen=True, tag="export", gc=False):
+    """`target.numpy()`: the values leave the engine."""
+
+    target: int
+
+    def reads(self) -> tuple[int, ...]:
+        return (self.target,)
+
+
+class Hook(Step, frozen=True, tag="hook", omit_defaults=True, gc=False):
+    """Registers a hook; `out` is the handle, a slot that holds no tensor. Every call of the hook is seen."""
+
+    out: int
+    target: int
+    kind: HookKind = "tensor"
+    action: HookAction = "see"
+
+    def reads(self) -> tuple[int, ...]:
+        return (self.target,)
+
+    def makes(self) -> tuple[int, ...]:
+        return (self.out,)
+
+
+class Unhook(Step, frozen=True, tag="unhook", gc=False):
+    """`handle.remove()`."""
+
+    handle: int
+
+    def reads(self) -> tuple[int, ...]:
+        return (self.handle,)
+
+
 class Drop(Step, frozen=True, tag="drop", gc=False):
     """`del target`: the program's own reference goes; what remains alive is observed by a weak reference."""
 
@@ -188,7 +250,10 @@ class Drop(Step, frozen=True, tag="drop", gc=False):
         return (self.target,)
 
 
-AnyStep = Union[Leaf, Apply, Mutate, Detach, SetRequiresGrad, Enter, Exit, RetainGrad, Backward, Grad, ReadGrad, ZeroGrad, Drop]
+AnyStep = Union[
+    Leaf, Apply, Mutate, Detach, SetRequiresGrad, Enter, Exit, RetainGrad, Backward, Grad, ReadGrad, ZeroGrad, AssignGrad,
+    SetGradMode, Export, Hook, Unhook, Drop,
+]  # fmt: skip
 
 
 class Program(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -300,7 +365,7 @@ def renumber(program: Program) -> Program:
     return Program(tuple(rename(step, names) for step in program.steps), program.exact)
 
 
-_SLOT_FIELDS = ("out", "outs", "inputs", "target", "source", "roots", "gradients")
+_SLOT_FIELDS = ("out", "outs", "inputs", "target", "source", "roots", "gradients", "handle")
 
 
 def rename(step: AnyStep, names: dict[int, int]) -> AnyStep:

@@ -20,11 +20,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--autograd-seed", type=int, metavar="N", default=0, help="Seed of the random programs (default 0).")
     group.addoption("--autograd-area", action="append", metavar="AREA", default=[], help="Only this area (repeatable).")
     group.addoption("--autograd-rule", action="append", metavar="ID", default=[], help="Only this rule (repeatable).")
+    group.addoption("--autograd-level", metavar="N", help="Only rules up to this level, 1 to 4 (all, or the ini value).")
+    parser.addini("autograd_level", "Only rules of the autograd conformance suite up to this level, 1 to 4.", default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """The marker that each item carries."""
-    config.addinivalue_line("markers", "autograd_rule(id, area, level): an item of the autograd conformance suite.")
+    config.addinivalue_line("markers", "autograd_rule(id, area, level, obligation): an item of the autograd conformance suite.")
 
 
 def pytest_collection(session: pytest.Session) -> None:
@@ -54,7 +56,8 @@ class RuleSuite(pytest.Collector):
         from conformance.run import Options
 
         option = self.config.getoption
-        options = Options(areas=tuple(option("--autograd-area")), rules=tuple(option("--autograd-rule")))
+        areas, rules = tuple(option("--autograd-area")), tuple(option("--autograd-rule"))
+        options = Options(areas=areas, rules=rules, level=_level(self.config))
         unknown = sorted(set(options.rules) - set(RULES)) + sorted(set(options.areas) - {r.area for r in RULES.values()})
         if unknown:
             raise pytest.UsageError(f"there is no area or rule {unknown[0]!r}: `conformance rules` lists them")
@@ -72,7 +75,7 @@ class RuleItem(pytest.Item):
     def __init__(self, *, rule: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rule = rule
-        self.add_marker(pytest.mark.autograd_rule(rule.id, rule.area, rule.level))
+        self.add_marker(pytest.mark.autograd_rule(rule.id, rule.area, rule.level, rule.obligation))
 
     def runtest(self) -> None:
         """Fails where the rule is broken; skips, with the reason, where it does not apply."""
@@ -108,6 +111,14 @@ class RuleBroken(Exception):
         from conformance.api import describe
 
         super().__init__(describe(record) if result.verdict == "failed" else f"{result.id}: {result.reason}")
+
+
+def _level(config: pytest.Config) -> int | None:
+    """The level asked for on the command line or else in the ini file; None for all."""
+    given = str(config.getoption("--autograd-level") or config.getini("autograd_level"))
+    if given not in ("", "1", "2", "3", "4"):
+        raise pytest.UsageError(f"there is no level {given!r} of rules: levels are 1 to 4")
+    return int(given) if given else None
 
 
 _LOADED = pytest.StashKey[tuple[Any, Any]]()

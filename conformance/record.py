@@ -83,12 +83,35 @@ class RuleResult(Line, frozen=True, tag="rule", kw_only=True):
 
     id: str
     area: str
-    level: str
+    obligation: str
     verdict: RuleVerdict
+    level: int = 1
     programs: int = 0
     failing: int = 0
     failures: list[str] = []
     reason: str = ""
+
+
+# saved: a write is refused at backward. free: it changes no gradient. wrong: it changes gradients without a word. refused: the
+# write itself is refused, or backward for another reason.
+SavedVerdict = Literal["saved", "free", "wrong", "refused", "unsupported"]
+
+
+class SavedCell(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether `target` (operand a, b, c or the result out) is saved where the operands with a 1 require grad."""
+
+    requires_grad: str
+    target: str
+    expected: SavedVerdict
+    observed: SavedVerdict
+
+
+class SavedRow(Line, frozen=True, tag="saved", kw_only=True):
+    """What one op saves, by the oracle and by the engine."""
+
+    op: str
+    code: str
+    cells: list[SavedCell]
 
 
 class Footer(Line, frozen=True, tag="footer", kw_only=True):
@@ -100,7 +123,7 @@ class Footer(Line, frozen=True, tag="footer", kw_only=True):
     timing: dict[str, float] = {}
 
 
-AnyLine = Union[Header, Failure, RuleResult, Footer]
+AnyLine = Union[Header, Failure, SavedRow, RuleResult, Footer]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +132,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     header: Header
     failures: list[Failure] = []
     rules: list[RuleResult] = []
+    saved: list[SavedRow] = []
     footer: Footer | None = None
 
     @property
@@ -173,6 +197,7 @@ def assemble(lines: Iterable[AnyLine]) -> Record:
     header: Header | None = None
     failures: list[Failure] = []
     rules: list[RuleResult] = []
+    saved: list[SavedRow] = []
     footer: Footer | None = None
     for line in lines:
         if isinstance(line, Header):
@@ -181,6 +206,8 @@ def assemble(lines: Iterable[AnyLine]) -> Record:
             failures.append(line)
         elif isinstance(line, RuleResult):
             rules.append(line)
+        elif isinstance(line, SavedRow):
+            saved.append(line)
         else:
             footer = line
     if header is None:
@@ -189,4 +216,4 @@ def assemble(lines: Iterable[AnyLine]) -> Record:
         raise RecordError(
             f"the record has format {header.format}; this version reads format {FORMAT}: upgrade autograd-conformance"
         )
-    return Record(header=header, failures=failures, rules=rules, footer=footer)
+    return Record(header=header, failures=failures, rules=rules, saved=saved, footer=footer)

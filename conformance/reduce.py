@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from conformance.catalog import ShapeError
+from conformance.execute import Schedule
 from conformance.features import BAD_CALLS
-from conformance.judge import Case, Judge
+from conformance.judge import SCHEDULES, Case, Judge
 from conformance.passes import PASSES, Steps, cut, in_order_of_use, unrepeat, without_constants
 from conformance.program import Grad, InvalidProgram, Program, ReadGrad, check_structure, renumber
 from conformance.rules import Rule
@@ -40,8 +41,24 @@ class _Reduction:
         self.left = executions
         self.seen: set[bytes] = set()
         self.symptom = symptom(case)
+        # What shows at the end needs no look after every step, which costs four times as much.
+        self.schedules: tuple[Schedule, ...] = ("wide",)
 
     def run(self) -> Case:
+        whole = self.best
+        for schedules in (("wide",), SCHEDULES):
+            self.best, self.schedules = whole, schedules
+            shown = self.examine(whole.program)
+            if shown is None or symptom(shown) != self.symptom:
+                continue
+            self.shrink()
+            reduced = self.claimed(self.judge.examine(renumber(self.best.program)))
+            if reduced is not None and symptom(reduced) == self.symptom:
+                return reduced
+        return whole
+
+    def shrink(self) -> None:
+        """Try everything until nothing helps."""
         self.offer(cut(self.best.program.steps, self.best.difference.step))
         improved = True
         while improved and self.left > 0:
@@ -49,11 +66,13 @@ class _Reduction:
         self.offer(unrepeat(self.best.program.steps))
         self.offer(without_constants(self.best.program.steps))
         self.offer(in_order_of_use(self.best.program.steps))
-        return self.examine(renumber(self.best.program)) or self.best
 
     def examine(self, program: Program) -> Case | None:
-        """The case that a program makes, if the rule to keep claims it."""
-        case = self.judge.examine(program)
+        """The case that a program makes, looked at as closely as its symptom needs."""
+        return self.claimed(self.judge.examine(program, self.schedules))
+
+    def claimed(self, case: Case | None) -> Case | None:
+        """The case, if the rule to keep claims it."""
         if case is None or self.keep is None:
             return case
         return case._replace(rule=self.keep) if self.keep.claims(case.difference, case.features) else None

@@ -19,20 +19,27 @@ from conformance.catalog import CATALOG
 from conformance.program import (
     AnyStep,
     Apply,
+    AssignGrad,
     Backward,
     Detach,
     Drop,
     Enter,
     Exit,
+    Export,
     Grad,
     Gradient,
+    Hook,
+    HookAction,
+    HookKind,
     Leaf,
     Mode,
     Mutate,
     Program,
     ReadGrad,
     RetainGrad,
+    SetGradMode,
     SetRequiresGrad,
+    Unhook,
     ZeroGrad,
 )
 from conformance.scope import Scope
@@ -110,7 +117,7 @@ class Sketch:
 
     @contextmanager
     def region(self, mode: Mode = "no_grad") -> Iterator[None]:
-        """A region in a grad mode."""
+        """A region in a mode."""
         self.add(Enter(mode))
         yield
         self.add(Exit())
@@ -122,6 +129,10 @@ class Sketch:
         """backward() of one root with a gradient, or of several with a gradient each."""
         names, gradients, shape = self._seeds(roots, gradient)
         self.add(Backward(names, gradients, retain_graph, create_graph, None if inputs is None else tuple(inputs), shape))
+
+    def backward_with(self, root: int, gradient: int, *, retain_graph: bool | None = None) -> None:
+        """backward() of a root with a tensor of the program as its gradient, handed over itself."""
+        self.add(Backward((root,), (gradient,), retain_graph, handed=True))
 
     def grad(
         self, roots: int | Sequence[int], inputs: Sequence[int], gradient: Nested = None, *, retain_graph: bool | None = None,
@@ -154,6 +165,28 @@ class Sketch:
     def zero_grad(self, target: int, *, set_to_none: bool = True) -> None:
         """Forget or zero a gradient."""
         self.add(ZeroGrad(target, set_to_none))
+
+    def assign_grad(self, target: int, source: int) -> None:
+        """Assign a tensor to `.grad`."""
+        self.add(AssignGrad(target, source))
+
+    def set_grad_mode(self, value: bool) -> None:
+        """set_grad_enabled() as a call."""
+        self.add(SetGradMode(value))
+
+    def export(self, target: int) -> None:
+        """numpy()."""
+        self.add(Export(target))
+
+    def hook(self, target: int, kind: HookKind = "tensor", action: HookAction = "see") -> int:
+        """Register a hook; returns its handle."""
+        out = self.slot()
+        self.add(Hook(out, target, kind, action))
+        return out
+
+    def unhook(self, handle: int) -> None:
+        """Take a hook away."""
+        self.add(Unhook(handle))
 
     def drop(self, target: int) -> None:
         """Delete a variable."""

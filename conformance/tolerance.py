@@ -47,6 +47,11 @@ def largest(content: Any) -> float:
     return max((abs(x) for x in flatten(content) if isinstance(x, (int, float)) and math.isfinite(x)), default=0.0)
 
 
+def is_finite(content: Any) -> bool:
+    """Whether no number is infinite or NaN."""
+    return all(math.isfinite(x) for x in flatten(content) if isinstance(x, (int, float)))
+
+
 def close(expected: Any, observed: Any, bound: float) -> bool:
     """Every pair of numbers is within the bound, an absolute one; infinities and NaN must be the same."""
     if structure(expected) != structure(observed):

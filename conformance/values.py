@@ -14,6 +14,9 @@ _LENGTH = 160
 _OFFSETS = 12
 
 
+_EXTREMES = (0.0, 0.0, 1.0, -1.0, 1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 20.0, -20.0, 100.0, -100.0, 1000.0, -1000.0)
+
+
 def _bank(seed: int, low: int, high: int, unit: float) -> tuple[float, ...]:
     """Multiples of a unit, from a fixed PRNG."""
     draw = random.Random(seed)
@@ -24,9 +27,12 @@ def _bank(seed: int, low: int, high: int, unit: float) -> tuple[float, ...]:
 BANKS: dict[str, tuple[tuple[float, ...], Bounds]] = {
     "integers": (_bank(1, -3, 3, 1.0), Bounds(-3.0, 3.0, 0)),
     "halves": (_bank(2, -4, 4, 0.5), Bounds(-2.0, 2.0, 1)),
+    "special": (tuple(random.Random(5).choices(_EXTREMES, k=_LENGTH)), Bounds(-1000.0, 1000.0, 1)),
+    "ties": (tuple(random.Random(6).choices((0.0, 1.0, -1.0), k=_LENGTH)), Bounds(-1.0, 1.0, 0)),
     "positive": (_bank(3, 320, 1900, 2**-10), Bounds(0.3, 1.9, None)),
     "signed": (tuple(a if i % 3 else -a for i, a in enumerate(_bank(4, 200, 1900, 2**-10))), Bounds(-1.9, 1.9, None)),
 }
+SPECIAL = ("special", "ties")
 EXACT = ("integers", "halves")
 GENERAL = ("positive", "signed")
 GRADIENTS = {True: "integers", False: "signed"}

@@ -27,7 +27,7 @@ def _rebuild(cls: type, whole: ndarray, dtype: np.dtype, window: tuple, requires
     if buffer.dtype != dtype:
         buffer = buffer.view(dtype)
     # The version is 1: torch points a fresh tensor at the copied storage by set_, which counts as a write.
-    t = alias(strided(buffer, *window), Storage(1), cls)
+    t = alias(strided(buffer, *window), Storage.at(1), cls)
     t._rg = requires_grad
     t.__dict__.update(attributes)
     return t

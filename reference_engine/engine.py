@@ -28,15 +28,16 @@ _array_of = attrgetter("_array")
 class GraphTask:
     """One run of backward: its flags, what it must capture, which nodes it may run, its final callbacks."""
 
+    keep: bool
+    create: bool
+    waiting: dict[Node, int]  # how many contributions a node still gets
     execute: set[Node] | None = None  # the nodes that may run; None: every node
     captures: dict[Node, list[tuple[int, int]]] = {}  # node -> (output number, place in `captured`)
     captured: Sequence[Any] = ()
     seeds: Sequence[Tensor] = ()
     node: Node | None = None  # of the watched nodes and custom Functions, the one that runs
     callbacks: Sequence[Any] = ()
-
-    def __init__(self, keep: bool, create: bool, waiting: dict[Node, int]) -> None:
-        self.keep, self.create, self.waiting = keep, create, waiting
+    kept: dict[int, Any] | None = None  # storages of the arrays that leaves keep parts of, by id: the leaves keep these alive
 
     def will_run(self, node: Node) -> bool:
         """Whether a gradient of this task reaches the node (`waiting` keeps its keys while it counts down)."""
@@ -72,13 +73,16 @@ def run(
     """
     # Tangents live on Tensors: with dual levels in force the formulas run on Tensors, recorded or not.
     mode = state.__dict__  # this thread's own: what it holds is read and set several times
-    task = GraphTask(keep, create or mode["dual_level"] >= 0, _count(roots))
-    task.seeds = seeds
+    task = GraphTask()
+    task.keep, task.create = keep, create or mode["dual_level"] >= 0
+    task.waiting, task.seeds = _count(roots), seeds
     if inputs:
         _restrict(task, inputs, into_leaves)
     before, mode["grad"] = mode["grad"], create
     mode["tasks"].append(task)
     try:
+        if inputs and len(roots) == 1:
+            _unneeded_root(task, *roots[0])
         _loop(task, roots, seeds if task.create else map(_array_of, seeds))
         if task.callbacks:
             _call_back(task)
@@ -86,6 +90,15 @@ def run(
         mode["grad"] = before
         mode["tasks"].pop()
     return task.captured
+
+
+def _unneeded_root(task: GraphTask, node: Node | None, nr: int) -> None:
+    """The hooks of a root see its gradient though no path leads from it to an input: torch starts with the only root there is."""
+    if node is None or node.hooks is None or node in task.execute or node in task.captures:  # type: ignore[operator]
+        return
+    cts: list[Any] = [None] * (1 if node.more is None else 1 + max(node.more))
+    cts[nr] = task.seeds[0] if task.create else task.seeds[0]._array
+    hook_calls.tensor_hooks(task, node.hooks, cts)
 
 
 def _call_back(task: GraphTask) -> None:
@@ -134,61 +147,70 @@ def _loop(task: GraphTask, edges: Sequence, grads: Any) -> None:
     waiting, execute, captures, create = task.waiting, task.execute, task.captures, task.create
     keep, watched = task.keep, bool(captures or (alert.on and state.anomaly))
     buffers: dict[Any, Any] = {}
-    own: Any = ()  # buffers that were allocated here, and may be added to in place: a set as soon as there are any
+    own: set[Any] = set()  # buffers that were allocated here, and may be added to in place
     ready: list[tuple[int, Node]] = []
     while True:
-        newest = None
+        newest = held = None
         for (node, nr), grad in zip(edges, grads):
             if node is None:
+                continue
+            if newest is None and not nr and waiting[node] == 1 and execute is None and node not in buffers:
+                newest, held = node, grad  # which is all that the node gets: it needs no buffer
                 continue
             left = waiting[node] = waiting[node] - 1
             if execute is not None and node not in execute and node not in captures:
                 continue
             if grad is not None:
                 key = (node, nr) if nr else node
-                if key not in buffers:
-                    buffers[key] = grad
-                elif key in own and grad.dtype is (seen := buffers[key]).dtype:
-                    np.add(seen, grad, seen)
-                else:
-                    buffers[key] = seen = buffers[key] + grad
-                    if seen.__class__ is ndarray:
-                        own = own or set()
-                        own.add(key)
+                buffers[key] = _sum(buffers[key], grad, key, own) if key in buffers else grad
             if not left:
                 if newest is None:
                     newest = node
                 else:
                     heappush(ready, (node.order, node))
         # The references below must go before a leaf looks whether it alone holds its gradient.
-        grad = grads = seen = None
+        grad = grads = None
         if newest is None:
             if not ready:
                 return
             node = heappop(ready)[1]
         else:
             node = heappushpop(ready, (newest.order, newest))[1] if ready else newest
-        if watched or node.hooks is not None or node.more is not None:
+        watch = watched or node.hooks is not None or node.more is not None
+        if held is not None and (watch or node is not newest):
+            buffers[newest], held = held, None
+        if watch:
             grads = _watched(task, node, buffers)
             if execute is not None and node not in execute:
                 edges = grads = ()  # only captured: it did not run, so it keeps what it saved
                 continue
         elif node.__class__ is AccumulateGrad:
-            if node in buffers:
-                node.take([buffers.pop(node)], create)
-            else:
+            holder, held = [buffers.pop(node, None) if held is None else held], None
+            if holder[0] is None:
                 node.taken()
+            else:
+                node.take(holder, create)
             if not ready:
                 return
             edges = grads = ()
             continue
-        elif (grad := buffers.pop(node, None)) is not None:
+        elif (grad := buffers.pop(node, None) if held is None else held) is not None:
             grads = node.differentiate(grad) if create else node.backward(grad)
         else:
             grads = node.undefined(create) if node.runs_undefined else (None,) * len(node.edges)
         edges = node.edges
         if not keep:
             node.release()
+
+
+def _sum(seen: Any, grad: Any, key: Any, own: set) -> Any:
+    """Two contributions to the same node added up: into the first, if it is the loop's own."""
+    if key in own and grad.dtype is seen.dtype:
+        return np.add(seen, grad, seen)
+    total = seen + grad
+    if total.__class__ is ndarray:
+        own.add(key)
+    return total
 
 
 def _watched(task: GraphTask, node: Node, buffers: dict) -> Any:

@@ -134,6 +134,14 @@ def real_gradients_only(name: str) -> Exception:
     return NotDifferentiable(f"{name} does not support automatic differentiation for outputs with complex dtype.")
 
 
+def written_inference() -> Exception:
+    """The error of a write into an inference tensor outside inference mode."""
+    return InferenceTensorError(
+        "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal tensor "
+        "before doing inplace update."
+    )
+
+
 def out_argument(name: str) -> Exception:
     """The error of out= together with gradients."""
     return OutArgument(

@@ -253,12 +253,14 @@ class InplaceFunction(Function):
 def _apply(cls: Any, args: tuple, kwargs: dict, separate: bool) -> Any:
     operands = (*args, *kwargs.values())
     tensors = [a for a in operands if isinstance(a, Tensor)]
+    recorded = state.grad and any(t.requires_grad for t in tensors)
+    # The edges come first: a view whose history is brought up to date gets a node, which must be older than this one.
+    edges = tuple(edge_of(t) if t.requires_grad else NO_EDGE for t in tensors) if recorded else ()
     ctx = cls._node()
     ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in operands)
     ctx._is_tensor = tuple(isinstance(a, Tensor) for a in operands)
-    recorded = state.grad and any(t.requires_grad for t in tensors)
     if recorded:
-        ctx.edges = tuple(edge_of(t) if t.requires_grad else NO_EDGE for t in tensors)
+        ctx.edges = edges
     tangents = _tangents() if state.dual_level >= 0 else None
     with no_grad(), tangents.only_levels([]) if tangents else no_grad():
         if separate:

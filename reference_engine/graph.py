@@ -20,7 +20,7 @@ import numpy as np
 from . import errors
 from . import tensor as _t
 from .modes import alert, state
-from .storage import dense_like
+from .storage import Storage, dense_like, owner, strides
 
 new = object.__new__
 Edge = tuple  # (Node | None, int)
@@ -225,7 +225,8 @@ class AccumulateGrad(Node):
                 meta.grad = _t.wrap(np.empty_like(cotangent._array)).copy_(cotangent) if current is None else current + cotangent
             elif current is None:
                 alone = getrefcount(cotangent) <= ALONE
-                meta.grad = _t.wrap(_own(cotangent, variable._array, alone, meta.grad_dtype))
+                inside = _inside(cotangent, variable._array) if alone and cotangent.base is not None else None
+                meta.grad = _t.wrap(_own(cotangent, variable._array, alone, meta.grad_dtype)) if inside is None else inside
             else:
                 meta.grad = _add(current, cotangent)
         finally:
@@ -255,10 +256,9 @@ def edge_of(t: Any) -> Edge:
         return NO_EDGE
     meta = t._meta
     if meta is None:
-        meta = t._meta = _t.Meta()
-    sink = meta.sink
-    if sink is not None:
-        sink = sink()
+        meta = t._meta = _t.Meta.empty()
+    elif meta.sink is not None:
+        sink = meta.sink()
         if sink is not None:
             return (sink, 0)
     sink = new(AccumulateGrad)
@@ -289,6 +289,8 @@ def _add(current: Any, cotangent: Any) -> Any:
     into, storage = current._array, current._storage
     if storage.version is None and not state.inference:
         raise errors.InferenceTensorError("Inplace update to inference tensor outside InferenceMode is not allowed.")
+    if 0 in into.strides or (cotangent.base is not None and owner(cotangent) is owner(into)):
+        _check_write(into, cotangent)
     if into.shape != cotangent.shape:
         try:
             return _t.wrap(into + cotangent)
@@ -302,6 +304,31 @@ def _add(current: Any, cotangent: Any) -> Any:
         storage.version += 1
     storage.writer = "AccumulateGrad"
     return current
+
+
+def _check_write(into: np.ndarray, cotangent: np.ndarray) -> None:
+    """Raise where a gradient that was assigned cannot be added to in place."""
+    from .inplace import refuse_across, refuse_repeats
+
+    refuse_repeats(into)
+    if owner(cotangent) is owner(into):
+        refuse_across(into, cotangent)
+
+
+def _inside(cotangent: np.ndarray, like: np.ndarray) -> Any:
+    """A cotangent that shows a part of other memory, in the leaf's own order, as a tensor on that memory, else None.
+
+    Torch keeps it as it is: two leaves may then share what was one gradient, or a leaf what the caller gave as a seed.
+    """
+    found = [zip(array.shape, strides(array)) for array in (cotangent, like)]
+    if [s for n, s in found[0] if n != 1] != [s for n, s in found[1] if n != 1]:
+        return None
+    task, whole = state.tasks[-1], owner(cotangent)
+    for seed in task.seeds:
+        if owner(seed._array) is whole:
+            return _t.alias(cotangent, seed._storage)
+    task.kept = task.kept or {}
+    return _t.alias(cotangent, task.kept.setdefault(id(whole), Storage.at(0)))
 
 
 def _own(cotangent: Any, like: np.ndarray, alone: bool, wanted: Any) -> np.ndarray:

@@ -43,18 +43,29 @@ _UNIFORM = frozenset(("zero", "fill_scalar", "fill_tensor"))  # one value for al
 def check_memory(row: Any, t: Tensor, others: Sequence) -> None:
     """Raise if several elements of a destination share one place, or if an operand lies across it."""
     array = t._array
-    repeats = 0 in array.strides and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape))
-    if repeats and array.size and row.name not in _UNIFORM:
+    if 0 in array.strides and row.name not in _UNIFORM:
+        refuse_repeats(array)
+    for x in others:
+        if isinstance(x, Tensor) and x._storage is t._storage and x is not t:
+            refuse_across(array, x._array)
+
+
+def refuse_repeats(target: ndarray) -> None:
+    """Raise if several elements of the destination share one place."""
+    if target.size and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."
         )
-    for x in others:
-        if isinstance(x, Tensor) and x._storage is t._storage and x is not t and _lies_across(array, x._array):
-            raise RuntimeError(
-                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
-                "location. Please clone() the tensor before performing the operation."
-            )
+
+
+def refuse_across(target: ndarray, operand: ndarray) -> None:
+    """Raise if an operand lies across the destination."""
+    if _lies_across(target, operand):
+        raise RuntimeError(
+            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+            "location. Please clone() the tensor before performing the operation."
+        )
 
 
 def _lies_across(a: ndarray, b: ndarray) -> bool:
@@ -66,7 +77,9 @@ def _lies_across(a: ndarray, b: ndarray) -> bool:
         start = address(x)
         spans.append((start, start + x.nbytes))
     (a0, a1), (b0, b1) = spans
-    return a.strides != b.strides if spans[0] == spans[1] else a0 < b1 and b0 < a1
+    if spans[0] == spans[1]:  # NumPy does not say how far apart the places of a dimension of length 1 would be
+        return any(s != t for n, s, t in zip(a.shape, a.strides, b.strides) if n > 1 or (s and t)) or a.ndim != b.ndim
+    return a0 < b1 and b0 < a1
 
 
 _RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
@@ -114,10 +127,7 @@ def write(row: Any, name: str, t: Tensor, others: Sequence, params: Sequence) ->
     needed = needed and bool(row.formulas) and state.grad and target.dtype.kind in "fc"
     storage = t._storage
     if storage.version is None and not state.inference:
-        raise errors.InferenceTensorError(
-            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
-            "normal tensor before doing inplace update."
-        )
+        raise errors.written_inference()
     if needed:
         check(t, name)
     check_memory(row, t, others)
@@ -135,10 +145,10 @@ def write(row: Any, name: str, t: Tensor, others: Sequence, params: Sequence) ->
     edges = row.edges(inputs)[0]
     entries: dict[str, Any] = {}
     for saved, i, _, guard in row.plan:
-        if i == 0 and (guard is None or edges[guard] is not NO_EDGE):
-            entries[saved] = SavedCopy(target.copy(order="K"), Storage(0), None if edges[0] is NO_EDGE else edges[0])
+        if i == 0 and (guard is None or edges[guard[0]] is not NO_EDGE):
+            entries[saved] = SavedCopy(target.copy(order="K"), Storage.at(0), None if edges[0] is NO_EDGE else edges[0])
             entries[saved].tangents = before
-        elif i is not None and inputs[i] is t and (guard is None or edges[guard] is not NO_EDGE):
+        elif i is not None and inputs[i] is t and (guard is None or edges[guard[0]] is not NO_EDGE):
             # Saving t itself would tie t's new node to t: a cycle. Bytes and counter are enough to catch the write.
             entries[saved] = SavedCopy(target, t._storage, None if edges[0] is NO_EDGE else edges[0])
         elif i is None:
@@ -182,18 +192,18 @@ def rebase(t: Tensor, node: Node) -> None:
     """Make `node` the history of `t`; through a view, make it part of the base's history."""
     info = t._view
     if info is None:
-        _set_history(t, node)
+        set_history(t, node)
         return
     views.refuse(t, node.name())
     base = info.base
     slices = CopySlices(base, t, node)
-    _set_history(base, slices)
+    set_history(base, slices)
     t._rg = True
     views.regenerate(t)
 
 
-def _set_history(t: Tensor, node: Node) -> None:
-    """A new grad_fn."""
+def set_history(t: Tensor, node: Node) -> None:
+    """A new grad_fn for `t` alone."""
     views.move_retained(t, node)
     t._rg, t._edge = True, (node, 0)
     if t._view is not None:
@@ -238,6 +248,8 @@ class CopySlices(Node):
             result[...] = ct
         part = strided(whole, *self.window) if self.replay is None else self.replay(wrap(result))._array
         grads = inner.backward(part.copy())
+        if self.edges[0] is NO_EDGE:  # the base's old values were constants
+            return (None, *grads[1:])
         part[...] = 0 if grads[0] is None else grads[0]
         return (result, *grads[1:])
 
@@ -247,6 +259,8 @@ class CopySlices(Node):
         result.copy_(ct)
         part = result.as_strided(*self.window) if self.replay is None else self.replay(result)
         grads = inner.differentiate(part.clone())
+        if self.edges[0] is NO_EDGE:
+            return (None, *grads[1:])
         if grads[0] is None:
             part.zero_()
         else:

@@ -36,7 +36,7 @@ def _set_grad(self: Tensor, value: Any) -> None:
     if value is not None:
         _check(self, value)
     if self._meta is None:
-        self._meta = Meta()
+        self._meta = Meta.empty()
     self._meta.grad = value
 
 
@@ -88,7 +88,7 @@ def _set_grad_dtype(self: Tensor, value: Any) -> None:
     if value is not None and not hasattr(value, "long_name"):
         raise errors.AutogradError(f"grad_dtype must be a torch.dtype or None, but got {type(value).__name__}")
     if self._meta is None:
-        self._meta = Meta()
+        self._meta = Meta.empty()
     current = self._meta.grad
     if value is not None and current is not None and current.dtype is not value:
         raise errors.AutogradError(

@@ -63,6 +63,7 @@ def _attach_dirty(ctx: Any, out: Tensor, nr: int, is_input: bool, count: int) ->
             raise errors.ViewOfLeafInPlace("a view of a leaf Variable that requires grad is being used in an in-place operation.")
         ctx.shape, ctx.dtype = out._array.shape, out._array.dtype
         rebase(out, ctx)
+        _forget_gradient(out)
         return out
     if out._rg and out._edge is None:
         raise errors.LeafInPlace("a leaf Variable that requires grad has been used in an in-place operation.")
@@ -71,7 +72,14 @@ def _attach_dirty(ctx: Any, out: Tensor, nr: int, is_input: bool, count: int) ->
         rebase(out, ctx)
     else:
         out._rg, out._edge = True, (ctx, nr)
+    _forget_gradient(out)
     return out
+
+
+def _forget_gradient(t: Tensor) -> None:
+    """A gradient kept so far was that of the values before the write."""
+    if t._meta is not None:
+        t._meta.grad = None
 
 
 def _same_memory(t: Tensor) -> Tensor:

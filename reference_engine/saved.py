@@ -78,14 +78,16 @@ class Packed:
         with no_grad():
             got = self.unpack_hook(self.value)
         if not isinstance(got, _t.Tensor):
-            raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(got).__name__}")
+            raise TypeError(
+                f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(got).__name__}"
+            )
         edge = (node, self.nr) if self.nr >= 0 else self.edge
         if edge is None:
             return got
         out = _t.alias(got._array, got._storage)
         out._rg = True
         if isinstance(edge[0], AccumulateGrad):
-            out._meta = _t.Meta()
+            out._meta = _t.Meta.empty()
             out._meta.sink = weakref.ref(edge[0])
         else:
             out._edge = edge
@@ -129,7 +131,7 @@ def unpack_tensor(node: Node, i: int, entry: Any = Node) -> Any:
         if edge is not None:
             out._rg, out._edge = True, edge
         if alert.on and state.dual_level >= 0:
-            out._meta = _t.Meta()
+            out._meta = _t.Meta.empty()
             out._meta.tangents = getattr(entry, "tangents", None)
         return out
     return entry
@@ -235,7 +237,10 @@ class SavedTensor:
         if entry is None:
             raise errors.HookError("Calling register_hooks on a saved tensor with value None is forbidden")
         if type(entry) is Packed:
-            raise errors.HookError("Calling register_hooks on a saved tensor whose hooks have already been set. Hint: only one pair of hooks is allowed at a time.")
+            raise errors.HookError(
+                "Calling register_hooks on a saved tensor whose hooks have already been set. "
+                "Hint: only one pair of hooks is allowed at a time."
+            )
         packed = Packed(entry, pack_hook, unpack_hook)
         node.saved = (*node.saved[:i], packed, *node.saved[i + 1 :])
         node.versions = (*node.versions[:i], None, *node.versions[i + 1 :])

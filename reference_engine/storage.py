@@ -22,8 +22,12 @@ class Storage:
 
     __slots__ = ("version", "writer")
 
-    def __init__(self, version: int | None = 0) -> None:
-        self.version = version
+    @classmethod
+    def at(cls, version: int | None) -> Storage:
+        """A storage at that version. Code that every op runs sets the version itself: an __init__ would cost it a call."""
+        storage = cls()
+        storage.version = version
+        return storage
 
 
 class InferenceAlias(Storage):

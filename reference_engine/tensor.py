@@ -28,15 +28,22 @@ ndarray = np.ndarray
 
 
 class Meta:
-    """The rarely needed part of a tensor."""
+    """The rarely needed part of a tensor.
 
-    grad: Any = None
-    sink: Any = None  # weak reference to the AccumulateGrad of a leaf
-    hooks: Any = None  # tensor hooks of a leaf; those of other tensors live on the node
-    post_hooks: Any = None
-    retains = False
-    grad_dtype: Any = None
-    tangents: Any = None  # forward mode: dual level -> tangent
+    sink: weak reference to the AccumulateGrad of a leaf. hooks: of a leaf; those of other tensors live on the node.
+    tangents: forward mode, dual level -> tangent.
+    """
+
+    __slots__ = ("grad", "grad_dtype", "hooks", "post_hooks", "retains", "sink", "tangents")
+
+    @classmethod
+    def empty(cls) -> Meta:
+        """One that holds nothing yet."""
+        # No __init__: Python would spend more on calling it than on all else here. Every leaf of a graph has a Meta.
+        meta = cls()
+        meta.grad = meta.grad_dtype = meta.hooks = meta.post_hooks = meta.sink = meta.tangents = None
+        meta.retains = False
+        return meta
 
 
 class Tensor:
@@ -134,7 +141,7 @@ class Tensor:
         """The same memory and version counter, outside the graph; not a view."""
         storage = self._storage
         if storage.version is None and not state.inference:  # an alias that is made outside inference mode has a counter
-            storage = InferenceAlias()
+            storage = InferenceAlias.at(0)
         return alias(self._array, storage)
 
     def detach_(self) -> Tensor:
@@ -155,7 +162,7 @@ class Tensor:
 
     @property
     def data(self) -> Tensor:
-        return alias(self._array, InferenceAlias() if self.is_inference() else Storage())
+        return alias(self._array, InferenceAlias.at(0) if self.is_inference() else Storage.at(0))
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -183,7 +190,7 @@ class Tensor:
             dictionary = graph.hooks_of(edge[0]).tensor.setdefault(edge[1], HookDict())
             return RemovableHandle.add(dictionary, hook)
         if self._meta is None:
-            self._meta = Meta()
+            self._meta = Meta.empty()
         meta = self._meta
         if meta.hooks is None:
             meta.hooks = HookDict()
@@ -210,7 +217,7 @@ class Tensor:
         if self._current_edge() is not None:
             raise errors.HookError("post accumulate grad hooks cannot be registered on non-leaf tensors")
         if self._meta is None:
-            self._meta = Meta()
+            self._meta = Meta.empty()
         if self._meta.post_hooks is None:
             self._meta.post_hooks = HookDict()
         return RemovableHandle.add(self._meta.post_hooks, hook)
@@ -226,7 +233,7 @@ class Tensor:
             return
         edge = self._current_edge()
         if self._meta is None:
-            self._meta = Meta()
+            self._meta = Meta.empty()
         self._meta.retains = True
         graph.hooks_of(edge[0]).retains[edge[1]] = weakref.ref(self)
 
@@ -343,7 +350,7 @@ def _axis(dim: int, ndim: int) -> int:
 
 def _rare_storage() -> Storage:
     """A fresh storage in a rare mode: inference tensors have no version, and a transform knows what was made in it."""
-    storage = Storage(None if state.inference else 0)
+    storage = Storage.at(None if state.inference else 0)
     if state.transforms:
         state.transforms[-1].own.add(storage)
     return storage
@@ -356,7 +363,7 @@ def wrap(array: Any) -> Tensor:
     if alert.on:
         t._storage = _rare_storage()
     else:
-        storage = t._storage = new(Storage)
+        storage = t._storage = Storage()
         storage.version = 0
     t._rg = False
     t._edge = t._view = t._meta = None

@@ -1,11 +1,53 @@
 """The vocabulary of ops, as tables: signature, shapes, values, what is saved, and how torch writes it."""
 
-from conformance.catalog import inplace, pointwise, structure
+from conformance.catalog import (
+    activation,
+    arithmetic,
+    checkpoints,
+    comparison,
+    creation,
+    folding,
+    functions,
+    indexing,
+    inplace,
+    layers,
+    losses,
+    ordering,
+    overwriting,
+    pointwise,
+    products,
+    rearranging,
+    special,
+    structure,
+)
 from conformance.catalog.bounds import Bounds, Shape, size, union
 from conformance.catalog.op import Need, Op
 from conformance.catalog.shapes import ShapeError
 
-CATALOG: dict[str, Op] = {op.name: op for op in (*pointwise.OPS, *structure.OPS, *inplace.OPS)}
+TABLES = (
+    pointwise,
+    special,
+    activation,
+    arithmetic,
+    structure,
+    rearranging,
+    ordering,
+    folding,
+    products,
+    losses,
+    layers,
+    indexing,
+    inplace,
+    overwriting,
+    creation,
+    comparison,
+    functions,
+    checkpoints,
+)
+
+# Functions whose backward torch refuses. The catalogue knows them, so that programs may use them; areas draw them by name alone.
+MISBEHAVING: dict[str, Op] = {op.name: op for op in functions.MISBEHAVING}
+CATALOG: dict[str, Op] = {op.name: op for table in TABLES for op in table.OPS} | MISBEHAVING
 CHAPTERS: tuple[str, ...] = tuple(dict.fromkeys(op.chapter for op in CATALOG.values()))
 
-__all__ = ["CATALOG", "CHAPTERS", "Bounds", "Need", "Op", "Shape", "ShapeError", "size", "union"]
+__all__ = ["CATALOG", "CHAPTERS", "MISBEHAVING", "Bounds", "Need", "Op", "Shape", "ShapeError", "size", "union"]

@@ -114,6 +114,19 @@ def growing(slope: float, domain: tuple[float, float] = (-50.0, 50.0)) -> Bounds
     return rule
 
 
+def reaching(slope: float, start: float, *domains: tuple[float, float]) -> BoundsRule:
+    """An inexact function with |f| <= slope * the largest magnitude + start, each operand within its domain."""
+
+    def rule(operands: Sequence[Bounds], params: dict[str, Any], shapes: Sequence[Shape]) -> Bounds | None:
+        for x, (low, high) in zip(operands, domains or ((-50.0, 50.0),) * len(operands), strict=False):
+            if x.lo < low or x.hi > high:
+                return None
+        top = slope * max(x.magnitude for x in operands) + start
+        return Bounds(-top, top, None)
+
+    return rule
+
+
 def away_from_zero(a: Bounds, distance: float = 0.2) -> bool:
     """True where no value is nearer to 0 than the distance, so that dividing by it is well conditioned."""
     return a.lo >= distance or a.hi <= -distance

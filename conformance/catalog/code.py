@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from types import CodeType
 from typing import Any
 
 OPERANDS = "abc"
@@ -13,14 +14,20 @@ OPERANDS = "abc"
 def compile_code(code: str, namespace: Mapping[str, Any]) -> Callable[..., Any]:
     """A function of the operands (positional) and the parameters (by keyword).
 
-    An expression gives its value; a statement (`a[index] = b`) gives None.
+    An expression gives its value; a statement (`a[index] = b`) gives None. The function sees the namespace itself, not a copy.
     """
-    operands, params = _names(code, frozenset(namespace))
+    made: dict[str, Any] = {}
+    exec(_function(code, frozenset(namespace)), namespace if isinstance(namespace, dict) else dict(namespace), made)
+    return made["call"]  # type: ignore[no-any-return]
+
+
+@cache
+def _function(code: str, known: frozenset[str]) -> CodeType:
+    """The definition of the function, compiled once for all engines that use these names."""
+    operands, params = _names(code, known)
     head = ", ".join([*operands, *(["*", *params] if params else [])])
     body = code if _is_statement(code) else f"return {code}"
-    scope: dict[str, Any] = dict(namespace)
-    exec(f"def call({head}):\n    {body}", scope)
-    return scope["call"]  # type: ignore[no-any-return]
+    return compile(f"def call({head}):\n    {body}", "<op>", "exec")
 
 
 def render_code(code: str, operands: Sequence[str], params: Mapping[str, Any]) -> str:

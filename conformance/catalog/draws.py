@@ -157,6 +157,11 @@ def full_dim(chooser: Chooser, shape: Shape) -> Params | None:
     return {"dim": pick(chooser, full)} if full else None
 
 
+def full_dim_of_full(chooser: Chooser, shape: Shape) -> Params | None:
+    """An axis of a tensor that has axes and elements."""
+    return full_dim(chooser, shape) if 0 not in shape else None
+
+
 def rows(chooser: Chooser, shape: Shape) -> Params | None:
     """No parameter, but the first axis must have entries."""
     return {} if shape and shape[0] else None
@@ -201,6 +206,11 @@ def _companions(shape: Shape) -> tuple[tuple[Need], ...]:
 def twin(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
     """A second operand of the same shape."""
     return (Need(shape),)
+
+
+def two_twins(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
+    """Two further operands of the same shape."""
+    return Need(shape), Need(shape)
 
 
 def smaller(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:

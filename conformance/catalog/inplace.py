@@ -52,6 +52,7 @@ OPS = (
     inplace("neg_", "a.neg_()", pw.negated),
     inplace("zero_", "a.zero_()", lambda xs, p, s: pw.point(0.0)),
     inplace("fill_", "a.fill_(value)", one_value, VALUES),
+    Op("zero_index_", "a.zero_()", "inplace", lambda xs, p, s: pw.point(0.0), shapes.into_first, inplace=True, first="int64"),
     inplace("copy_", "a.copy_(b)", copied, partners=draws.smaller),
     inplace("square_", "a.square_()", pw.squared, saves="own"),
     inplace("pow_", "a.pow_(exponent)", pw.cubed, draws.one_of(exponent=(2, 3)), saves="own"),

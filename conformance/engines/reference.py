@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from conformance._version import __version__
-from conformance.engines.torch_like import TorchLike
+from conformance.engines.torch_like import TorchLike, array
 from conformance.script import Script
 
 
@@ -28,3 +28,17 @@ class ReferenceEngine(TorchLike):
 
     def version(self) -> str:
         return __version__  # the two packages are released together
+
+    # What is looked at most, without the ways round that only torch needs.
+
+    def leaf(self, values: Any, shape: tuple[int, ...], dtype: str, requires_grad: bool) -> Any:
+        tensor = self._from_numpy(array(values, shape, dtype).copy())
+        return tensor.requires_grad_() if requires_grad else tensor
+
+    def gradient(self, tensor: Any) -> Any:
+        if tensor._view is None and (tensor._meta is None or tensor._meta.grad is None):
+            return None  # a view is asked further: looking at it may bring its history up to date, or be refused
+        return super().gradient(tensor)
+
+    def shape(self, tensor: Any) -> tuple[int, ...]:
+        return tensor._array.shape  # type: ignore[no-any-return]

@@ -69,6 +69,12 @@ class TorchEngine(TorchLike):
         except RuntimeError:  # zeros without memory, such as the derivative of a sign
             return tensor.clone().tolist()
 
+    def address(self, tensor: Any) -> int:
+        try:
+            return super().address(tensor)
+        except RuntimeError:  # zeros without memory share it with nobody
+            return id(tensor)
+
     def seeds(self, roots: Sequence[Any], gradients: Sequence[Any] | None) -> tuple[Any, ...] | None:
         """The gradients that torch.autograd would hand to its engine; None where it would refuse or has to think."""
         seeds = []

@@ -30,6 +30,14 @@ MESSAGES: tuple[tuple[str, Category], ...] = (
     (r"appears to not have been used in the graph", Category.UNUSED_INPUT),
     (r"One of the differentiated Tensors does not require grad", Category.UNUSED_INPUT),
     (r"only change requires_grad flags of leaf", Category.FLAG),
+    (r"pack hook is modifying its input", Category.HOOK),
+    (r"cannot register a hook|hooks cannot be registered|has changed the (size|type) of value", Category.HOOK),
+    (r"returned an incorrect number of gradients|returned an invalid gradient", Category.FUNCTION),
+    (r"marked with @once_differentiable|no gradient today", Category.FUNCTION),
+    (r"torch.utils.checkpoint is incompatible", Category.CHECKPOINT),
+    (r"attempting to assign a gradient|assigned grad has data", Category.ASSIGNED_GRADIENT),
+    (r"Can't call numpy\(\) on Tensor that requires grad", Category.EXPORT),
+    (r"[Ii]nference [Tt]ensor|created in inference mode", Category.INFERENCE),
 )  # fmt: skip
 _MESSAGES = [(re.compile(pattern), category) for pattern, category in MESSAGES]
 
@@ -44,6 +52,14 @@ def categorize_message(message: str) -> Category:
 def array(values: tuple[float, ...], shape: tuple[int, ...], dtype: str) -> np.ndarray[Any, Any]:
     """Row-major values as an array, to be copied: making one from numbers costs more than a tensor."""
     return np.array(values, dtype=dtype).reshape(shape)
+
+
+HOOKS: dict[str, Callable[[Any, Any], Any]] = {
+    "tensor": lambda tensor, function: tensor.register_hook(function),
+    "accumulated": lambda tensor, function: tensor.register_post_accumulate_grad_hook(function),
+    "node_before": lambda tensor, function: tensor.grad_fn.register_prehook(function),
+    "node_after": lambda tensor, function: tensor.grad_fn.register_hook(lambda into, out: function(into)),
+}
 
 
 class TorchLike(Engine):
@@ -67,7 +83,10 @@ class TorchLike(Engine):
         return str(getattr(self.torch, "__version__", "unknown"))
 
     def calls(self) -> Mapping[str, Callable[..., Any]]:
-        return {name: compile_code(code, self.namespace) for name, code in self.ops.items()}
+        namespace = dict(self.namespace)
+        for setup in dict.fromkeys(CATALOG[name].setup for name in self.ops if name in CATALOG):
+            exec(setup, namespace)
+        return {name: compile_code(code, namespace) for name, code in self.ops.items()}
 
     def begin(self) -> None:
         self._named = False
@@ -119,13 +138,39 @@ class TorchLike(Engine):
     def copy(self, tensor: Any) -> Any:
         return tensor.clone()
 
+    def inference_mode(self) -> AbstractContextManager[Any]:
+        return self.torch.inference_mode()  # type: ignore[no-any-return]
+
+    def set_grad_enabled(self, value: bool) -> None:
+        self.torch.set_grad_enabled(value)
+
+    def recording(self) -> bool:
+        return self.torch.is_grad_enabled()  # type: ignore[no-any-return]
+
+    def saved_tensors_hooks(self, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> AbstractContextManager[Any]:
+        return self.torch.autograd.graph.saved_tensors_hooks(pack, unpack)  # type: ignore[no-any-return]
+
+    def hook(self, tensor: Any, kind: str, function: Callable[..., Any]) -> Any:
+        return HOOKS[kind](tensor, function)
+
+    def unhook(self, handle: Any) -> None:
+        handle.remove()
+
+    def set_gradient(self, tensor: Any, gradient: Any) -> None:
+        tensor.grad = gradient
+        self._named = True
+
+    def export(self, tensor: Any) -> Any:
+        return tensor.numpy().tolist()
+
     value: Any = staticmethod(methodcaller("tolist"))
 
     def shape(self, tensor: Any) -> tuple[int, ...]:
         return tuple(tensor.shape)
 
     def dtype(self, tensor: Any) -> str:
-        return self._dtype_names.get(tensor.dtype, str(tensor.dtype))
+        dtype = tensor.dtype
+        return self._dtype_names.get(dtype) or str(dtype)
 
     def gradient(self, tensor: Any) -> Any:
         # Reading .grad of a non-leaf makes torch warn, which costs 1.5 us: look only where there can be one.
@@ -144,6 +189,12 @@ class TorchLike(Engine):
 
     def version_of(self, tensor: Any) -> int:
         return tensor._version  # type: ignore[no-any-return]
+
+    def base(self, tensor: Any) -> Any:
+        return tensor._base
+
+    def address(self, tensor: Any) -> int:
+        return tensor.untyped_storage().data_ptr()  # type: ignore[no-any-return]
 
     def categorize(self, error: BaseException) -> Category:
         return categorize_message(str(error))

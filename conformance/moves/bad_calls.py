@@ -67,3 +67,8 @@ def cleared_flag(g: Generator) -> None:
 
 
 BAD_CALLS = (implicit_gradient, constant_root, misshapen_gradient, written_leaf, written_view, unused_input, cleared_flag)
+
+
+def bad_call(g: Generator) -> None:
+    """A call that torch refuses."""
+    BAD_CALLS[g.below(len(BAD_CALLS))](g)

@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from conformance.record import Failure, Record, RuleResult, RuleVerdict, StepRow
+from conformance.report.saved import BY_VERDICT, SavedSummary, SavedTable, differs, saved_sentence, summarize_saved, tables
 from conformance.report.summary import (
     ALLOWED,
     MARKS,
@@ -78,6 +79,15 @@ class Section(NamedTuple):
     rules: tuple[RuleView, ...]
 
 
+class SavedView(NamedTuple):
+    """The saved-tensor matrix as shown: the ops that save otherwise than the oracle's apart from the rest."""
+
+    summary: SavedSummary
+    sentence: str
+    otherwise: tuple[SavedTable, ...]
+    alike: tuple[SavedTable, ...]
+
+
 def render_html(record: Record, rules: Mapping[str, RuleText]) -> str:
     """The report as one HTML document.
 
@@ -99,6 +109,7 @@ def render_html(record: Record, rules: Mapping[str, RuleText]) -> str:
             summary=summary,
             sections=tuple(_sections(summary, rules)),
             verdicts=VERDICTS,
+            saved=_saved(record),
             headline=headline(summary),
             sentences=sentences(summary),
             applied=applied(summary),
@@ -119,7 +130,8 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(count=count, slug=slug, grouped=lambda number: f"{number:,}", linked=_linked)
-    environment.globals.update(marks=MARKS)
+    environment.tests.update(otherwise=differs)
+    environment.globals.update(marks=MARKS, saved_words=BY_VERDICT)
     return environment
 
 
@@ -176,6 +188,15 @@ def _sections(summary: Summary, rules: Mapping[str, RuleText]) -> Iterator[Secti
         mine = [card for view in views for card in view.cards]
         broken = tuple(card for card in mine if card.verdict not in ALLOWED)
         yield Section(row, broken, tuple(card for card in mine if card.verdict in ALLOWED), views)
+
+
+def _saved(record: Record) -> SavedView | None:
+    """The saved-tensor matrix; None where the run did not measure it."""
+    if not record.saved:
+        return None
+    summary = summarize_saved(record)
+    sentence = saved_sentence(summary, record.header.oracle)
+    return SavedView(summary, sentence, tuple(tables(summary.otherwise)), tuple(tables(summary.alike)))
 
 
 def _card(failure: Failure, verdict: RuleVerdict, text: RuleText | None, taken: set[str]) -> Card:

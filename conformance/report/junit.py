@@ -47,7 +47,7 @@ def _case(summary: Summary, result: RuleResult) -> TestCase:
     reason = one_line(result.reason) or exercised
     if result.verdict == "failed":
         found = causes(summary, result)
-        element = FailureElement(one_line(found[0].proof) if found else reason, one_line(f"{result.level} {result.verdict}"))
+        element = FailureElement(one_line(found[0].proof) if found else reason, one_line(f"{result.obligation} {result.verdict}"))
         element.text = _proofs(found)
         case.result = [element]
     elif result.verdict == "unsupported":

@@ -115,7 +115,7 @@ def _results(record: Record) -> Iterable[RuleResult]:
             yield RuleResult(
                 id=rule,
                 area=causes[0].area if causes else rule.partition(".")[0],
-                level="MUST",
+                obligation="MUST",
                 verdict="failed" if causes else "incomplete",
                 programs=len(causes),
                 failing=len(causes),

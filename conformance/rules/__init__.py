@@ -4,22 +4,61 @@ from __future__ import annotations
 
 from conformance.areas import AREA_NAMES
 from conformance.compare import Difference
-from conformance.rules import accumulation, detach, errors, grad, gradients, lifetime, pipeline, requires_grad, versions, views
+from conformance.rules import (
+    accumulation,
+    broadcasting,
+    checkpoint,
+    conventions,
+    detach,
+    empty,
+    errors,
+    functions,
+    grad,
+    grad_modes,
+    gradients,
+    hooks,
+    identity,
+    lifetime,
+    order,
+    pipeline,
+    requires_grad,
+    roots,
+    saved_hooks,
+    versions,
+    views,
+)
 from conformance.rules.rule import Rule
 
 # Most specific first: a reduced program keeps a feature only where the difference needs it.
 PRECEDENCE: tuple[Rule, ...] = (
+    *order.RULES[:1],
+    *identity.OPEN,
+    *conventions.RULES,
     *errors.REFUSALS,
+    *hooks.REFUSALS,
+    *functions.REFUSALS,
+    *saved_hooks.REFUSALS,
+    *grad_modes.RULES,
+    *saved_hooks.RULES,
+    *hooks.RULES,
+    *checkpoint.RULES,
+    *functions.RULES,
+    *identity.RULES,
     *pipeline.RULES,
     *detach.RULES,
     *versions.REFUSALS,
+    *versions.FREEDOMS,
     *grad.GRAPHS,
     *lifetime.RULES,
     *grad.RULES,
     *requires_grad.RULES,
     *accumulation.RULES,
     *views.RULES,
-    *versions.FREEDOMS,
+    *versions.COUNTER,
+    *order.RULES[1:],
+    *roots.RULES,
+    *empty.RULES,
+    *broadcasting.RULES,
     *gradients.RULES,
     *errors.OTHERS,
 )

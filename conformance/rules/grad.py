@@ -59,14 +59,14 @@ def of_gradient() -> Program:
 
 # A difference in what the graph of a gradient frees is no matter of lifetime: this comes before the rules of that area.
 GRAPHS = (
-    Rule(id="grad.freed-graph", level="MAY", source=SOURCE, exemplar=of_gradient, needs=F.HIGHER_ORDER,
+    Rule(id="grad.freed-graph", obligation="MAY", source=SOURCE, exemplar=of_gradient, needs=F.HIGHER_ORDER,
          statement="In the graph of a gradient the same nodes save tensors, and free them, as in torch's.",
          why="What a derivative's own derivative needs depends on how the formula is composed.",
          kinds=frozenset({"missed error", "spurious error"}), facets=frozenset({"error"}), claim_needs=F.ABOUT_FREED),
 )  # fmt: skip
 
 RULES = (
-    Rule(id="grad.superfluous-graph", level="MAY", source=SOURCE, exemplar=through_grad, needs=F.CREATE_GRAPH,
+    Rule(id="grad.superfluous-graph", obligation="MAY", source=SOURCE, exemplar=through_grad, needs=F.CREATE_GRAPH,
          statement="With create_graph=True a gradient that depends on no leaf has no history.",
          why="A history too many costs memory and changes no number.", kinds=frozenset({"wrong state"}),
          facets=FLAGS, claim_needs=F.FLAG_OF_GRADIENT, traits=frozenset({"higher-order"})),

@@ -113,7 +113,7 @@ def _gradient(slug: str, statement: str, needs: F, exemplar: Callable[[], Progra
 
 
 RULES = (
-    Rule(id="gradients.kink", level="MAY",
+    Rule(id="gradients.kink", obligation="MAY",
          statement="At a point without a derivative the gradient is the one that torch's derivatives.yaml chooses.",
          why="Engines may choose another subgradient; a difference is reported and fails nothing.", source=FORMULAS,
          exemplar=kink, needs=F.KINK, any_of=F.BACKWARD | F.GRAD_CALL, claim_needs=F.AT_KINK, kinds=WRONG, facets=SEEN),

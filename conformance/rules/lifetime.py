@@ -58,7 +58,7 @@ RULES = (
          statement="A tensor lives on only where a node saved it, and no longer than the graph's buffers.",
          why="Memory held by the graph is what limits batch size.", claim_needs=F.HELD, kinds=frozenset({"wrong state"}),
          facets=frozenset({"alive"}), traits=frozenset({"liveness"})),
-    Rule(id="lifetime.saved-object", level="MAY", source=SOURCE, exemplar=held, needs=F.DROPPED,
+    Rule(id="lifetime.saved-object", obligation="MAY", source=SOURCE, exemplar=held, needs=F.DROPPED,
          statement="A node that saves an input keeps the very tensor, with all that hangs on it.",
          why="An engine may save the values alone and let the object go.", kinds=frozenset({"wrong state"}),
          facets=frozenset({"alive"}), traits=frozenset({"liveness"})),

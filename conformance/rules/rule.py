@@ -7,12 +7,13 @@ from typing import Literal
 
 import msgspec
 
+from conformance.areas import BY_NAME
 from conformance.compare import Difference, Kind
 from conformance.engine import Category
 from conformance.features import Feature
 from conformance.program import Program
 
-Level = Literal["MUST", "MAY"]
+Obligation = Literal["MUST", "MAY"]
 
 VALUE = frozenset({"value"})
 FLAGS = frozenset({"requires_grad", "is_leaf", "grad_fn"})
@@ -22,6 +23,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule.
 
     A program exercises it if it has all the features in `needs` (and one of `any_of`) and the oracle's outcome is
+    that of `refusal` (None: it refuses nothing; OTHER: it refuses for any reason).
     The rule claims a difference of a program that exercises it by kind and facet (None: any).
     `claim_needs` are features that only a closer look at a difference can tell, such as AT_KINK.
     `traits` are what an engine must promise for the rule to apply to it.
@@ -39,12 +41,17 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     kinds: frozenset[Kind] = frozenset()
     facets: frozenset[str] | None = None
     traits: frozenset[str] = frozenset()
-    level: Level = "MUST"
+    obligation: Obligation = "MUST"
 
     @property
     def area(self) -> str:
         """The area: the id's part before the dot."""
         return self.id.partition(".")[0]
+
+    @property
+    def level(self) -> int:
+        """How far an engine has grown that is to keep it: that of its area."""
+        return BY_NAME[self.area].level
 
     def exercised(self, features: int, outcome: str | None) -> bool:
         """Whether a program with these features, on which the oracle's refusal was of this category, tries the rule."""
@@ -60,6 +67,6 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
             return False
         if difference.kind not in self.kinds:
             return False
-        if self.refusal not in (None, Category.OTHER) and difference.category not in (self.refusal.value, Category.OTHER.value):
+        if self.refusal not in (None, Category.OTHER) and difference.category != self.refusal.value:
             return False
         return self.facets is None or difference.facet in self.facets

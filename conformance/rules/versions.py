@@ -94,7 +94,13 @@ FREEDOMS = (
          traits=VERSIONS),
     Rule(id="versions.unsaved", source=SOURCE, exemplar=unsaved, needs=F.UNSAVED_WRITTEN,
          statement="What an op did not save may change freely: backward runs and is right.",
-         why="add, sum and views need no values for their derivative.", kinds=SPURIOUS),
+         why="add, sum and views need no values for their derivative.", kinds=SPURIOUS, claim_needs=F.VERSION_REFUSED),
+)  # fmt: skip
+
+COUNTER = (
+    Rule(id="versions.harmless-write", source=SOURCE, exemplar=unsaved, needs=F.UNSAVED_WRITTEN,
+         statement="A write into what no node saved changes no gradient.",
+         why="An engine that keeps more than it needs differentiates at the wrong place.", kinds=SPURIOUS),
     Rule(id="versions.counter", source=SOURCE, exemplar=unsaved,
          statement="An in-place op changes the version of every tensor on that memory, and nothing else changes any version.",
          why="The check is as good as the counter.", kinds=frozenset({"wrong state"}), facets=frozenset({"version"}),

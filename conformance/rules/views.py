@@ -50,6 +50,13 @@ def memory() -> Program:
     return s.program()
 
 
+def shared() -> Program:
+    """A view and its base."""
+    s = Sketch()
+    s.op("select", s.op("clone", s.leaf([[1.0, 2.0], [3.0, 5.0]])), dim=0, index=0)
+    return s.program()
+
+
 RULES = (
     Rule(id="views.written-view", source=SOURCE, exemplar=through_view, needs=F.VIEW_WRITTEN | F.INPLACE,
          statement="A write through a view becomes part of the history of its base and of every other view.",
@@ -60,6 +67,9 @@ RULES = (
     Rule(id="views.memory", source=SOURCE, exemplar=memory, any_of=F.VIEW_WRITTEN | F.BASE_WRITTEN,
          statement="A view shares memory with its base: a write into one shows in the other.",
          why="That is what makes it a view.", kinds=frozenset({"wrong value"}), facets=frozenset({"value"}), traits=ALIASES),
+    Rule(id="views.shared", source=SOURCE, exemplar=shared, claim_needs=F.SHARING_LOST,
+         statement="A view lies in the memory of its base.", why="A copy would see no later write.",
+         kinds=frozenset({"wrong state"}), facets=frozenset({"memory"}), traits=ALIASES),
     Rule(id="views.in-place", source=INPLACE, exemplar=plain, needs=F.INPLACE,
          statement="An in-place op on a non-leaf differentiates like its pure twin, at the values before the write.",
          why="Saving after the write differentiates at the wrong point.", kinds=WRONG),

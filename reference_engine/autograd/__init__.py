@@ -34,7 +34,9 @@ def _tuple(x: Any) -> tuple:
 
 def _seeds(roots: Sequence, gradients: Any) -> list[Tensor]:
     """The gradient of each root: as given and checked, or 1 for a root with one real element."""
-    if gradients.__class__ is not tuple:
+    if gradients.__class__ is Tensor:
+        gradients = (gradients,)
+    elif gradients.__class__ is not tuple:
         gradients = (None,) * len(roots) if gradients is None else _tuple(gradients)
     if len(gradients) < len(roots):
         raise errors.AutogradError(f"got {len(roots)} tensors and {len(gradients)} gradients")
@@ -84,15 +86,15 @@ def _seed(i: int, root: Any, given: Any) -> Any:
 
 def _roots(tensors: Sequence) -> list:
     edges = []
-    for i, t in enumerate(tensors):
+    for t in tensors:
         if t.__class__ is not Tensor and isinstance(t, GradientEdge):
             edges.append((t.node, t.output_nr))
             continue
         edge = t._edge
         if edge is None or t._view is not None:
-            edge = edge_of(t) if t.requires_grad else NO_EDGE
+            edge = edge_of(t)
             if edge is NO_EDGE:
-                raise errors.NoGradRoot(f"element {i} of tensors does not require grad and does not have a grad_fn")
+                raise errors.NoGradRoot(f"element {len(edges)} of tensors does not require grad and does not have a grad_fn")
         edges.append(edge)
     return edges
 

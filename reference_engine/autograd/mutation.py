@@ -17,7 +17,7 @@ class _Handle:
 
     def __init__(self, t: Tensor) -> None:
         self.tensor, self.version = t, t._version
-        self.copy = alias(t._array.copy(order="K"), type(t._storage)(0))
+        self.copy = alias(t._array.copy(order="K"), type(t._storage).at(0))
 
     @property
     def written(self) -> bool:

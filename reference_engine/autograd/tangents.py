@@ -97,7 +97,7 @@ def tangent_of(t: Any, level: Level) -> Any:
 def hold(t: Tensor, level: Level, tangent: Any) -> None:
     """Give `t` its tangent at a level; None says that it has none, whatever its base has."""
     if t._meta is None:
-        t._meta = Meta()
+        t._meta = Meta.empty()
     if t._meta.tangents is None:
         t._meta.tangents = {}
     t._meta.tangents[level] = tangent
@@ -272,7 +272,7 @@ def propagate_in_place(row: Any, t: Tensor, inputs: Sequence, values: list, para
     flat = row.flat(inputs)
     if all(tangent_of(x, level) is None for x in flat for level in stack.levels):
         return None
-    old = alias(t._array.copy(order="K"), Storage(0))
+    old = alias(t._array.copy(order="K"), Storage.at(0))
     if t.requires_grad:
         old._rg, old._edge = True, edge_of(t)
     for level in stack.levels:

@@ -146,7 +146,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 def logsigmoid(input: Tensor) -> Tensor:
     """log of sigmoid"""
-    return ROWS["log_sigmoid"].call(input)
+    return ROWS["log_sigmoid_row"].call(input)[0]
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:

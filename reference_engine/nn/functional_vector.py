@@ -17,15 +17,15 @@ def linear(input: Tensor, weight: Tensor, bias: Any = None) -> Tensor:
     """input @ weight.T + bias"""
     n = input._array.ndim
     if bias is None:
-        return input.matmul(weight.t() if weight._array.ndim == 2 else weight)
-    if n == 2 and weight._array.ndim == 2:
+        return input.matmul(weight.t())
+    if n == 2:
         return ROWS["addmm"].call(bias, input, weight.t(), 1, 1)
-    if n >= 3 and weight._array.ndim == 2 and input.is_contiguous():
-        # Many rows as one matrix, as torch does it.
+    if n and weight._array.ndim == 2 and bias._array.ndim == 1 and input.is_contiguous():
+        # Many rows, or one, as a matrix, as torch does it.
         shape = input._array.shape
         flat = input.view(math.prod(shape[:-1]), shape[-1])
         return ROWS["addmm"].call(bias, flat, weight.t(), 1, 1).view(*shape[:-1], weight._array.shape[0])
-    return input.matmul(weight.t() if weight._array.ndim == 2 else weight) + bias
+    return input.matmul(weight.t()) + bias
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Any = None) -> Tensor:
@@ -36,7 +36,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Any = None) -
     if a[-1] != w[1] or b[-1] != w[2]:
         raise RuntimeError(f"bilinear(): input sizes do not match weight size: got {a[-1]}, {b[-1]} and {list(w)}")
     one, two = input1.reshape(-1, a[-1]), input2.reshape(-1, b[-1])
-    out = ROWS["bilinear_form"].call(one, two, weight).view(*a[:-1], w[0])
+    out = ROWS["bilinear_form"].call(one, weight, two).view(*a[:-1], w[0])
     return out if bias is None else out + bias
 
 
@@ -136,19 +136,14 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
         key, value = (x.repeat_interleave(times, -3) for x in (key, value))
     if is_causal:
         attn_mask = wrap(np.tril(np.ones((length, source), bool)))
-    scores = query.matmul(key.transpose(-2, -1)) * factor
+    root = math.sqrt(abs(factor))  # each side takes its half, which overflows later
+    times_number = ROWS["mul_number"].call
+    scores = times_number(query, math.copysign(root, factor)).matmul(times_number(key.transpose(-2, -1), root))
     if attn_mask is not None:
         if attn_mask._array.dtype == np.bool_:
             low = wrap(np.where(attn_mask._array, 0, -np.inf).astype(query._array.dtype))
             scores = scores + low
         else:
             scores = scores + attn_mask
-    weights = _masked_rows(scores)
+    weights = ROWS["safe_softmax"].call(scores, -1)
     return (dropout(weights, dropout_p) if dropout_p else weights).matmul(value)
-
-
-def _masked_rows(scores: Tensor) -> Tensor:
-    """softmax; a row that may look at nothing looks at nothing."""
-    blind = wrap(np.isneginf(scores._array).all(-1, keepdims=True))
-    weights = scores.softmax(-1)
-    return weights.masked_fill(blind, 0.0) if blind._array.any() else weights

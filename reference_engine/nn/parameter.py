@@ -49,4 +49,4 @@ class Buffer(Tensor):
 def _copied(t: Tensor) -> Tensor:
     fresh = dense_like(t._array)
     fresh[...] = t._array
-    return alias(fresh, Storage(0))
+    return alias(fresh, Storage.at(0))

@@ -38,7 +38,7 @@ def _clamp_bound(F: Any, ct: Any, self: Any, min: Any, max: Any, which: str) -> 
     return F.where(hit, ct, 0.0)
 
 
-op("clamp_scalar", _clamp, params="min max", promote="arith", face=False, inplace=True, node="ClampBackward1",
+op("clamp_scalar", _clamp, params="min max", promote="arith", face=False, inplace="clamp_", node="ClampBackward1",
    self=_clamp_vjp)  # fmt: skip
 op("clamp_min_scalar", lambda x, min: np.maximum(x, min), params="min", promote="arith", face=False, inplace=True,
    node="ClampMinBackward0", self=lambda F, ct, self, min: F.where(F.ge(self, min), ct, 0.0))  # fmt: skip
@@ -66,7 +66,8 @@ def clamp(self: Tensor, min: Any = None, max: Any = None, *, out: Any = None) ->
 @method("clamp_", "clip_")
 def clamp_(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """clamp in place"""
-    return write(_clamp_row(min, max)[0], "clamp_", self, *_clamp_row(min, max)[1:])
+    row, inputs, params = _clamp_row(min, max)
+    return write(row, "clamp_", self, inputs, params) if inputs else row.inplace(self, *params)
 
 
 @face()
@@ -107,7 +108,7 @@ op("leaky_relu_saving_result", ROWS["leaky_relu"].kernel, params="negative_slope
 
 
 def _elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
-    return np.where(x > 0, x * scale, np.expm1(np.minimum(x, 0) * input_scale) * (alpha * scale))
+    return np.where(x > 0, x * scale, np.expm1(np.where(x > 0, x.dtype.type(0), x) * input_scale) * (alpha * scale))
 
 
 def _elu_vjp(F: Any, ct: Any, self: Any, alpha: float, scale: float, input_scale: float) -> Any:

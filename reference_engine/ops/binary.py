@@ -334,8 +334,9 @@ def masked_fill(self: Tensor, mask: Tensor, value: Any) -> Tensor:
 @method("masked_fill_")
 def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
     """masked_fill in place"""
-    row = ROWS[_fill_row(value)]
-    return write(row, "masked_fill_", self, (mask, value)[: len(row.inputs) - 1], (value,)[len(row.inputs) - 2 :])
+    if isinstance(value, Tensor):
+        return write(ROWS["masked_fill_tensor"], "masked_fill_", self, (mask, value), ())
+    return ROWS["masked_fill"].inplace(self, mask, value)
 
 
 @face("lerp")

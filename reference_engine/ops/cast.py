@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, errors
-from ..inplace import bump, check, rebase
+from ..inplace import bump, check, set_history
 from ..modes import alert, state
 from ..tensor import Tensor, wrap
 from .faces import face, function, method
+from .shape import typed
 from .table import ROWS, arrays, op, tensors
 
 CLONE = ROWS["clone_"].call
@@ -132,6 +133,49 @@ def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
 
 
 COPY = ROWS["copy_row"].inplace
+
+
+def _check_expands(value: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Raise if a value to be assigned cannot be expanded to the shape of its place."""
+    lead = len(shape) - value.ndim
+    if lead < 0:
+        raise RuntimeError(
+            f"expand({typed(value)}, size={list(shape)}): the number of sizes provided ({len(shape)}) must be greater or "
+            f"equal to the number of dimensions in the tensor ({value.ndim})"
+        )
+    for i, (have, s) in enumerate(zip(value.shape, shape[lead:]), lead):
+        if have not in (1, s):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({s}) must match the existing size ({have}) at non-singleton "
+                f"dimension {i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(value.shape)}"
+            )
+
+
+def copy_to(out: Tensor, value: Tensor) -> None:
+    """Write a value into its place; one of another shape loses its leading ones and is expanded, each as an op of its own."""
+    shape, have = out._array.shape, value._array.shape
+    if have == shape:
+        out.copy_(value)
+    elif not have:
+        out.fill_(value)
+    else:
+        needed = _without_leading_ones(have)
+        _check_expands(value._array.reshape(needed), shape)
+        value = value.view(needed)
+        out.copy_(value if needed == shape else value.expand(shape))
+
+
+def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape[next((i for i, s in enumerate(shape) if s != 1), len(shape)) :]
+
+
+def slimmed(value: Tensor) -> Tensor:
+    """What is assigned to places that tensors name, as a view without leading dimensions of length 1."""
+    shape = value._array.shape
+    needed = _without_leading_ones(shape)
+    return value if needed == shape else value.view(needed)
+
+
 op("fill_scalar", _overwritten, "self", "value", face=False, node="FillBackward2",
    self=lambda F, ct: F.zeros_like(ct), inplace="fill_")  # fmt: skip
 op("fill_tensor", _overwritten, "self !value", face=False, node="FillBackward3",
@@ -182,13 +226,16 @@ def _reshaping(name: str, row_name: str, node: str, arrange: Any = lambda *a: a)
 
     def call(self: Tensor, *args: Any) -> Tensor:
         params = arrange(*args)
+        storage, info = self._storage, self._view
+        if storage.version is None and not state.inference:
+            raise errors.written_inference()
         needed = state.grad and self.requires_grad
         if needed:
             check(self, name + "_")
         old = self._array
         fresh = row.kernel(old, *params)
         made = None
-        if needed and self._view is None:
+        if needed and (info is None or info.replay is None):
             edges = row.edges((self,))[0]
             made = row.make_node((self,), [old], params, edges, [wrap(fresh)])
             made.__class__ = cls
@@ -196,8 +243,8 @@ def _reshaping(name: str, row_name: str, node: str, arrange: Any = lambda *a: a)
             rearrange(row, self, params)
         self._array = fresh
         bump(self, name + "_")
-        if made is not None:
-            rebase(self, made)
+        if made is not None:  # no value of the base has changed: the history of a view alone grows
+            set_history(self, made)
         return self
 
     call.__name__ = name + "_"

@@ -135,7 +135,7 @@ def _forward(row: Any) -> str:
     elif row.view:
         text += ["    o._view = None", f"    o._storage = {names[0]}._storage"]
     else:
-        text += ["    o._view = None", "    s = o._storage = new(Storage)", "    s.version = 0"]
+        text += ["    o._view = None", "    s = o._storage = Storage()", "    s.version = 0"]
     if recorded:
         text += _record(row, call, saved)
     text += ["    o._rg = False", "    o._edge = None", "    return o", ""]
@@ -197,14 +197,19 @@ def _record(row: Any, call: str, saved: set) -> list[str]:
             entries.append("q")
             versions.append("o._storage.version")
         elif row.variadic and name == names[-1]:
-            entries.append(f"l{i}" if guard is None else f"l{i} if n{guard} else None")
+            entries.append(f"l{i}" if guard is None else f"l{i} if {_asked(guard)} else None")
             versions.append("None")
         else:
-            entries.append(name if guard is None else f"{name} if n{guard} else None")
-            versions.append(f"v{i}" if guard is None else f"v{i} if n{guard} else None")
+            entries.append(name if guard is None else f"{name} if {_asked(guard)} else None")
+            versions.append(f"v{i}" if guard is None else f"v{i} if {_asked(guard)} else None")
     body += _fill_node(row, entries, versions)
     body += ["o._rg = True", "o._edge = (node, 0)", "return o"]
     return text + ["        " + b for b in body]
+
+
+def _asked(guard: tuple[int, ...]) -> str:
+    """Whether any of these inputs needs a gradient, as code."""
+    return " or ".join(f"n{i}" for i in guard)
 
 
 def _edges(row: Any, body: list[str]) -> list[str]:
@@ -283,17 +288,17 @@ def _record_in_place(row: Any, slow: str) -> list[str]:
     entries, versions, late = [], [], []
     for name, i, _, guard in row.plan:
         if i == 0:
-            body += ["old = new(SavedCopy)", "old._array = a0.copy(order='K')", "old._storage = new(Storage)",
+            body += ["old = new(SavedCopy)", "old._array = a0.copy(order='K')", "old._storage = Storage()",
                      "old._storage.version = 0", f"old.nr = {t}._edge if n0 else None"]  # fmt: skip
-            entries.append("old" if guard is None else f"old if n{guard} else None")
-            versions.append("0" if guard is None else f"0 if n{guard} else None")
+            entries.append("old" if guard is None else f"old if {_asked(guard)} else None")
+            versions.append("0" if guard is None else f"0 if {_asked(guard)} else None")
         elif i is None:
             late += ["q = new(SavedResult)", "q._array = a0", "q._storage = storage", "q.nr = 0"]
             entries.append("q")
             versions.append("storage.version")
         else:
-            entries.append(name if guard is None else f"{name} if n{guard} else None")
-            versions.append(f"v{i}" if guard is None else f"v{i} if n{guard} else None")
+            entries.append(name if guard is None else f"{name} if {_asked(guard)} else None")
+            versions.append(f"v{i}" if guard is None else f"v{i} if {_asked(guard)} else None")
     body += ["a0[...] = r", "storage.version += 1", "storage.writer = name", *late]
     body += ["node = new(Node)", f"node.edges = ({', '.join(edges)},)", *_fill_node(row, entries, versions)]
     body += [f"if {t}._view is not None or {t}._meta is not None: rebase({t}, node)",

@@ -285,8 +285,8 @@ def _flat(F: Any, weight: Any, order: Ints, kept: int) -> Any:
 
 
 # out[k] = sum over i, j of input1[i] * weight[k, i, j] * input2[j]
-op("bilinear_form", lambda a, b, w: np.einsum("ni,kij,nj->nk", a, w, b, optimize=True), "input1 input2 weight", face=False,
-   node="TrilinearBackward0", complex=False,
+op("bilinear_form", lambda a, w, b: np.einsum("ni,kij,nj->nk", a, w, b, optimize=True), "input1 weight input2", face=False,
+   node="TrilinearBackward0", complex=False, exact=True,
    input1=lambda F, ct, input2, weight: F.mm(_outer(F, ct, input2), _flat(F, weight, (0, 2, 1), 1)),
    input2=lambda F, ct, input1, weight: F.mm(_outer(F, ct, input1), _flat(F, weight, (0, 1, 2), 2)),
    weight=_bilinear_weight)  # fmt: skip

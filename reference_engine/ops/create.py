@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, errors
+from ..modes import alert
 from ..storage import Storage
 from ..tensor import Tensor, alias, new, wrap
 from .faces import function, method
@@ -110,7 +111,10 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
         _warn_copy()
     t = wrap(array_of(data, dtype))
     if requires_grad:
-        make_leaf(t)
+        if t._array.dtype.kind == "f" and not alert.on:
+            t._rg = True
+        else:
+            make_leaf(t)
     return t if device is None else _on(device, t)
 
 
@@ -154,7 +158,7 @@ def from_numpy(array: np.ndarray) -> Tensor:
         raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
     if array.dtype not in dtypes.OF_NUMPY:
         raise TypeError(f"can't convert np.ndarray of type {array.dtype.type.__module__}.{array.dtype.type.__name__}.")
-    if any(s < 0 for s in array.strides):
+    if not array.flags.c_contiguous and any(s < 0 for s in array.strides):
         raise ValueError(
             "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
             "supported. (You can probably work around this by making a copy of your array  with array.copy().)"
@@ -300,7 +304,7 @@ def legacy_tensor(cls: type, *args: Any, **_: Any) -> Tensor:
         array = np.array(_plain(data), dtypes.get_default_dtype().np)
     else:
         array = np.zeros(args or (0,), dtypes.get_default_dtype().np)
-    return alias(array, Storage(0), cls)
+    return alias(array, Storage.at(0), cls)
 
 
 def from_number(value: Any) -> Tensor:

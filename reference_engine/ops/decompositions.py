@@ -176,6 +176,8 @@ def _cholesky(a: Any, upper: bool) -> Any:
     _square("linalg.cholesky", a)
     try:
         low = np.linalg.cholesky(a)
+        if np.isnan(low).any():  # NumPy lets a matrix with NaN pass
+            raise np.linalg.LinAlgError
     except np.linalg.LinAlgError:
         raise RuntimeError("linalg.cholesky: The factorization could not be completed because the input is not "
                            "positive-definite.") from None  # fmt: skip

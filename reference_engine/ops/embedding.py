@@ -29,10 +29,10 @@ def _dense(ct: Any, indices: Any, rows: int, padding_idx: int, by_count: bool) -
 
 
 def _scaled(rows: Any, indices: Any, padding_idx: int, by_count: bool) -> Any:
-    keep = (indices != padding_idx).astype(rows.dtype) if padding_idx >= 0 else np.ones(indices.shape, rows.dtype)
-    if by_count:
-        keep = keep / np.bincount(indices.reshape(-1), minlength=1)[indices] if indices.size else keep
-    return rows * keep[..., None].astype(rows.dtype)
+    """Rows that come several times shared out among their places, if asked for, and 0 for the padding row, NaN or not."""
+    if by_count and indices.size:
+        rows = (rows / np.bincount(indices.reshape(-1), minlength=1)[indices][..., None]).astype(rows.dtype)
+    return np.where((indices != padding_idx)[..., None], rows, rows.dtype.type(0)) if padding_idx >= 0 else rows
 
 
 def _rows(weight: Any, indices: Any, padding_idx: int, by_count: bool) -> Any:

@@ -8,9 +8,10 @@ import numpy as np
 
 from ..inplace import write
 from ..tensor import Tensor, wrap
+from .cast import copy_to, slimmed
 from .faces import face, method
 from .fits import check_source
-from .shape import axis, typed
+from .shape import axis
 from .table import ROWS, op
 
 # ---- x[indices] with tensors ------------------------------------------------------------------------------------------
@@ -148,7 +149,7 @@ def basic(self: Tensor, key: Any) -> tuple[Tensor, list | None]:
             indices.append(None)
         elif isinstance(item, bool):
             out = ROWS["unsqueeze"].call(out, dim)
-            indices.append(wrap(np.asarray([item])))
+            indices.append(wrap(np.zeros(int(item), np.int64)))  # the new dimension is taken, or nothing of it
             dim, advanced = dim + 1, True
         elif _is_advanced(item):
             index = _as_index(item)
@@ -157,7 +158,7 @@ def basic(self: Tensor, key: Any) -> tuple[Tensor, list | None]:
                 continue
             if index._array.ndim == 0 and index._array.dtype.kind == "b":
                 out = ROWS["unsqueeze"].call(out, dim)
-                index = wrap(index._array.reshape(1))
+                index = wrap(np.zeros(int(index._array), np.int64))
             indices.append(index)
             # A mask of several dimensions takes as many of the tensor's.
             dim += index._array.ndim if index._array.dtype.kind == "b" else 1
@@ -205,22 +206,6 @@ def _only_ellipsis(key: Any) -> bool:
 op("slice_all", lambda x: x[:] if x.ndim else x[...], view=True, face=False, node="SliceBackward0", self=lambda F, ct: ct)
 
 
-def _check_expands(value: np.ndarray, shape: tuple[int, ...]) -> None:
-    """Raise if a value to be assigned cannot be expanded to the shape of its place."""
-    lead = len(shape) - value.ndim
-    if lead < 0:
-        raise RuntimeError(
-            f"expand({typed(value)}, size={list(shape)}): the number of sizes provided ({len(shape)}) must be greater or "
-            f"equal to the number of dimensions in the tensor ({value.ndim})"
-        )
-    for i, (have, s) in enumerate(zip(value.shape, shape[lead:]), lead):
-        if have not in (1, s):
-            raise RuntimeError(
-                f"The expanded size of the tensor ({s}) must match the existing size ({have}) at non-singleton "
-                f"dimension {i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(value.shape)}"
-            )
-
-
 def setitem(self: Tensor, key: Any, value: Any) -> None:
     """self[key] = value, in place; the value may be broadcast."""
     if isinstance(key, (list, range)):
@@ -233,16 +218,9 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
         raise TypeError(f"can't assign a {type(value).__name__} to a torch.{self.dtype.long_name}Tensor")
     value = _to_dtype(value, self)
     if indices is None:
-        lead = value._array.ndim - out._array.ndim
-        if lead > 0 and all(s == 1 for s in value._array.shape[:lead]):
-            value = value.reshape(value._array.shape[lead:])
-        if not value._array.ndim:
-            out.fill_(value)
-        else:
-            _check_expands(value._array, out._array.shape)
-            out.copy_(value)
+        copy_to(out, value)
     else:
-        out.index_put_(indices, value)
+        out.index_put_(indices, slimmed(value))
 
 
 Tensor.__getitem__ = getitem

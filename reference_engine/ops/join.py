@@ -119,8 +119,25 @@ def _repeat_vjp(F: Any, ct: Any, self_shape: tuple, repeats: tuple) -> Any:
 op("repeat", lambda x, repeats: np.tile(x, repeats).copy(), params="repeats", face=False, jvp="linear", self=_repeat_vjp)
 op("flip", lambda x, dims: np.flip(x, dims).copy(), params="dims", face=False, jvp="linear",
    self=lambda F, ct, dims: F.flip(ct, dims))  # fmt: skip
-op("roll", lambda x, shifts, dims: np.roll(x, shifts, dims or None) if dims else np.roll(x, shifts[0]),
-   params="shifts dims", face=False, jvp="linear",
+
+
+def _roll(x: np.ndarray, shifts: tuple[int, ...], dims: tuple[int, ...]) -> np.ndarray:
+    if len(shifts) != max(1, len(dims)):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    if not x.size:
+        return x.copy()
+    if not dims:
+        return _roll(x.reshape(-1), shifts, (0,)).reshape(x.shape)
+    if not x.ndim:
+        raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
+    for shift, dim in zip(shifts, dims):
+        n = x.shape[axis(dim, x.ndim)]
+        first = -shift % n
+        x = x.take(np.arange(first, first + n), dim, mode="wrap")  # five times as fast as numpy.roll on a few elements
+    return x
+
+
+op("roll", _roll, params="shifts dims", face=False, jvp="linear",
    self=lambda F, ct, shifts, dims: F.roll(ct, tuple(-s for s in shifts), dims))  # fmt: skip
 op("tril", lambda x, diagonal: np.tril(x, diagonal), params="diagonal=0", inplace=True, jvp="linear",
    self=lambda F, ct, diagonal: F.tril(ct, diagonal))  # fmt: skip

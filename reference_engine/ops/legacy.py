@@ -19,7 +19,7 @@ class _Typed(type):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Tensor:
         made = legacy_tensor(Tensor, *args, **kwargs)
-        return alias(made._array.astype(cls.dtype.np), Storage(0))
+        return alias(made._array.astype(cls.dtype.np), Storage.at(0))
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance(instance, Tensor) and instance.dtype is cls.dtype
@@ -35,7 +35,7 @@ for _d in dtypes.ALL:
 def new(self: Tensor, *args: Any) -> Tensor:
     """A tensor of this one's dtype: Tensor(*args)."""
     made = legacy_tensor(Tensor, *args)
-    return alias(made._array.astype(self._array.dtype), Storage(0))
+    return alias(made._array.astype(self._array.dtype), Storage.at(0))
 
 
 # ---- one op on every tensor of a list ---------------------------------------------------------------------------------

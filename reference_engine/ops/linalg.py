@@ -197,13 +197,21 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     if isinstance(dims, int):
         dims = (list(range(m - dims, m)), list(range(dims)))
     da, db = [d % m for d in dims[0]], [d % n for d in dims[1]]
+    for i, j in zip(da, db):  # a dimension that is expanded is summed at once
+        if b._array.shape[j] == 1:
+            a = a.sum(i, keepdim=True)
+        elif a._array.shape[i] == 1:
+            b = b.sum(j, keepdim=True)
     ra, rb = [d for d in range(m) if d not in da], [d for d in range(n) if d not in db]
     k = int(np.prod([a._array.shape[d] for d in da]))
     rows, columns = (int(np.prod([t._array.shape[d] for d in r])) for t, r in ((a, ra), (b, rb)))
-    left = a.permute(*ra, *da).reshape(rows, k) if m else a
-    right = b.permute(*db, *rb).reshape(k, columns)
     shape = [*(a._array.shape[d] for d in ra), *(b._array.shape[d] for d in rb)]
-    return left.mm(right).reshape(shape)
+    left, right = a.permute(*ra, *da), b.permute(*db, *rb)
+    if rows == columns == 1:
+        if left.is_contiguous() and right.is_contiguous():
+            return left.flatten().dot(right.flatten()).view(shape)
+        return (left.squeeze() * right.squeeze()).sum().view(shape)
+    return left.reshape(rows, k).mm(right.reshape(k, columns)).view(shape)
 
 
 @face()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -101,6 +100,9 @@ def kron(self: Tensor, other: Tensor) -> Tensor:
     copy = ROWS["reshape_copy"].call
     left = copy(self, tuple(x for s in a for x in (s, 1)))
     right = copy(other, tuple(x for s in b for x in (1, s)))
+    for part, whole in ((left, self), (right, other)):
+        if whole._storage.version is None:
+            part._storage.version = None  # what lies in the memory of an inference tensor is one
     return copy(left * right, tuple(x * y for x, y in zip(a, b)))
 
 
@@ -174,39 +176,59 @@ def _letters(equation: str, operands: list) -> tuple[list, list]:
     return inputs, [*range(deep), *sorted(x for x in set(counts) if counts.count(x) == 1)]
 
 
-def _unrepeated(t: Tensor, labels: list) -> tuple[Tensor, list]:
-    """Take the diagonal of labels that occur twice."""
-    for x in list(labels):
-        while labels.count(x) > 1:
-            i = labels.index(x)
-            j = labels.index(x, i + 1)
-            t = t.diagonal(0, i, j)
-            labels = [y for k, y in enumerate(labels) if k not in (i, j)] + [x]
-    return t, labels
+def _aligned(t: Tensor, labels: list, order: list) -> Tensor:
+    """The operand with one dimension for every label, in one order for all operands; labels that it lacks have length 1."""
+    places: dict = {}
+    for label in labels:
+        if label in places:
+            t = t.diagonal(0, places[label], len(places)).movedim(-1, places[label])
+        else:
+            places[label] = len(places)
+    for label in order:
+        if label not in places:
+            t = t.unsqueeze(len(places))
+            places[label] = len(places)
+    return t.permute(*(places[label] for label in order))
 
 
-def _pair(a: Tensor, la: list, b: Tensor, lb: list, kept: list) -> tuple[Tensor, list]:
-    """The product of two operands, summed over labels that are not kept: one bmm over permuted, flattened operands."""
-    drop = [x for x in la if x not in lb and x not in kept]
-    a, la = (a.sum([la.index(x) for x in drop]), [x for x in la if x not in drop]) if drop else (a, la)
-    drop = [x for x in lb if x not in la and x not in kept]
-    b, lb = (b.sum([lb.index(x) for x in drop]), [x for x in lb if x not in drop]) if drop else (b, lb)
-    both = [x for x in la if x in lb]
-    batch, inner = [x for x in both if x in kept], [x for x in both if x not in kept]
-    rows, columns = [x for x in la if x not in both], [x for x in lb if x not in both]
-    size = {**dict(zip(lb, b.shape)), **dict(zip(la, a.shape))}
-    for x in both:
-        size[x] = max(a.shape[la.index(x)], b.shape[lb.index(x)])
-    a = a.expand(*(size[x] for x in la)) if any(a.shape[la.index(x)] != size[x] for x in both) else a
-    b = b.expand(*(size[x] for x in lb)) if any(b.shape[lb.index(x)] != size[x] for x in both) else b
+def _sumproduct(a: Tensor, b: Tensor, summed: list) -> Tensor:
+    """The product of two aligned operands, summed over dimensions that both have, which stay with length 1: one bmm."""
+    if not summed:
+        return a * b
+    m, n = a._array.shape, b._array.shape
+    kept = [d for d in range(len(m)) if d not in summed]
+    batch = [d for d in kept if m[d] != 1 and n[d] != 1]
+    rows = [d for d in kept if m[d] != 1 and n[d] == 1]
+    columns = [d for d in kept if m[d] == 1]
+    left = a.permute(*batch, *rows, *summed, *columns).reshape(*(math.prod(m[d] for d in ds) for ds in (batch, rows, summed)))
+    right = b.permute(*batch, *summed, *columns, *rows).reshape(*(math.prod(n[d] for d in ds) for ds in (batch, summed, columns)))
+    order = [*batch, *rows, *summed, *columns]
+    size = [*(m[d] for d in (*batch, *rows)), *(1 for _ in summed), *(n[d] for d in columns)]
+    return left.bmm(right).view(size).permute(*(order.index(d) for d in range(len(order))))
 
-    def flat(labels: list) -> int:
-        return math.prod(size[x] for x in labels)
 
-    left = a.permute(*(la.index(x) for x in (*batch, *rows, *inner))).reshape(flat(batch), flat(rows), flat(inner))
-    right = b.permute(*(lb.index(x) for x in (*batch, *inner, *columns))).reshape(flat(batch), flat(inner), flat(columns))
-    out = left.bmm(right)
-    return out.view(*(size[x] for x in (*batch, *rows, *columns))), [*batch, *rows, *columns]
+def _contract(ts: list, out: int) -> Tensor:
+    """The product of aligned operands from left to right; a dimension past the first `out` is summed as soon as it may be."""
+    counts = [sum(t._array.shape[d] != 1 for t in ts) for d in range(ts[0].dim())]
+    a = ts[0]
+    for b in ts[1:]:
+        m, n = a._array.shape, b._array.shape
+        sums: tuple[list, list, list] = ([], [], [])
+        for d in range(out, len(counts)):
+            if m[d] != 1 and n[d] != 1:
+                counts[d] -= 1
+                which = 2
+            else:
+                which = 0 if m[d] != 1 else 1
+            if counts[d] == 1 and (m[d] != 1 or n[d] != 1):
+                sums[which].append(d)
+                counts[d] = 0
+        a = a.sum(sums[0], keepdim=True) if sums[0] else a
+        b = b.sum(sums[1], keepdim=True) if sums[1] else b
+        a = _sumproduct(a, b, sums[2])
+    if out == len(counts):
+        return a
+    return a.view(a._array.shape[:out]) if len(ts) > 1 else a.sum(list(range(out, len(counts))))
 
 
 @function()
@@ -223,16 +245,14 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     for x in result:
         if not any(x in ls for ls in labels):
             raise RuntimeError(f"einsum(): output subscript {x} does not appear in the equation for any input operand")
-    parts = [_unrepeated(t, ls) for t, ls in zip(ts, labels)]
-    t, ls = parts[0]
-    for k, (other, lo) in enumerate(parts[1:], 1):
-        later = set(itertools.chain(result, *(p[1] for p in parts[k + 1 :])))
-        t, ls = _pair(t, ls, other, lo, [x for x in dict.fromkeys((*ls, *lo)) if x in later])
-    drop = [ls.index(x) for x in ls if x not in result]
-    if drop:
-        t, ls = t.sum(drop), [x for x in ls if x in result]
-    order = [ls.index(x) for x in result]
-    return t if order == list(range(len(order))) and len(ts) > 1 else t.permute(*order)
+    sizes: dict = {}
+    for number, (t, ls) in enumerate(zip(ts, labels)):
+        for x, n in zip(ls, t._array.shape):
+            if n != 1 and sizes.setdefault(x, n) != n:
+                raise RuntimeError(f"einsum(): subscript {x} has size {n} for operand {number} which does not broadcast with "
+                                   f"previously seen size {sizes[x]}")  # fmt: skip
+    summed = sorted({x for ls in labels for x in ls} - set(result), key=lambda x: (isinstance(x, str), x))
+    return _contract([_aligned(t, ls, [*result, *summed]) for t, ls in zip(ts, labels)], len(result))
 
 
 # ---- distances --------------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def _smooth_l1(x: Any, t: Any, beta: float) -> Any:
 
 def _smooth_l1_slope(F: Any, x: Any, t: Any, beta: float) -> Any:
     z = F.sub(x, t)
-    return F.where(F.lt(F.abs(z), beta), F.div(z, beta), F.sgn(z))
+    return F.where(F.ge(F.abs(z), beta), F.sgn(z), F.div(z, beta))  # in this order a NaN stays one
 
 
 _of_two("smooth_l1_loss", _smooth_l1, _smooth_l1_slope, "beta", node="SmoothL1LossBackward0")
@@ -74,7 +74,7 @@ def _huber(x: Any, t: Any, delta: float) -> Any:
 
 def _huber_slope(F: Any, x: Any, t: Any, delta: float) -> Any:
     z = F.sub(x, t)
-    return F.where(F.lt(F.abs(z), delta), z, F.mul(F.sgn(z), delta))
+    return F.where(F.ge(F.abs(z), delta), F.mul(F.sgn(z), delta), z)
 
 
 _of_two("huber_loss", _huber, _huber_slope, "delta", node="HuberLossBackward0")
@@ -194,7 +194,7 @@ def _nll(x: Any, target: Any, weight: Any, reduction: str, ignore_index: int) ->
     value = np.where(w == 0, x.dtype.type(0), value) if ignore_index is not None else value
     total = np.asarray(w.sum(dtype=x.dtype))
     if reduction == "none":
-        return value, np.asarray(x.dtype.type(0))
+        return value, total if x.ndim == 1 else np.asarray(x.dtype.type(0))
     summed = np.asarray(value.sum(dtype=x.dtype))
     return (summed if reduction == "sum" else np.asarray(summed / total)), total
 

@@ -11,7 +11,7 @@ from .activation import _elu, _elu_result_vjp, _elu_vjp, _softplus
 from .binary import not_implemented
 from .pointwise import _sigmoid
 from .shape import axis
-from .table import op
+from .table import ROWS, arrays, op, tensors
 
 
 def _piecewise(name: str, kernel: Callable, stays: Callable, params: str, factor: float = 1.0, *, twice: bool = True,
@@ -71,8 +71,28 @@ def _mish_vjp(F: Any, ct: Any, self: Any) -> Any:
 
 
 op("mish", lambda x: x * np.tanh(_softplus(x, 1.0, 20.0)), face=False, inplace=True, jvp="elementwise", self=_mish_vjp)
-op("log_sigmoid", lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))), face=False, jvp="elementwise",
-   self=lambda F, ct, self: F.mul(ct, F.sigmoid(F.neg(self))))  # fmt: skip
+
+
+def _log_sigmoid(x: Any) -> tuple:
+    """The value, and exp(-|x|), from which the slope is told."""
+    small = np.exp(-np.abs(x))
+    return np.minimum(x, 0) - np.log1p(small), small
+
+
+def _log_sigmoid_slope(ct: Any, x: Any, small: Any) -> Any:
+    """ct * sigmoid(-x)"""
+    share = small / (1 + small)
+    return ct * np.where(x < 0, 1 - share, share)
+
+
+# The slope's own derivative is that of sigmoid(-x): ct * s * (s - 1).
+op("log_sigmoid_slope", _log_sigmoid_slope, "ct_ self !small", node="LogSigmoidBackwardBackward0", face=False,
+   ct_=lambda F, ct, self, small: F.log_sigmoid_slope(ct, self, small),
+   self=lambda F, ct, ct_, self: F.mul(F.mul(F.mul(ct, ct_), F.sigmoid(self)), F.sub(F.sigmoid(self), 1)))  # fmt: skip
+op("log_sigmoid_row", _log_sigmoid, outputs=2, diff=(0,), face=False, node="LogSigmoidBackward0",
+   self=lambda F, cts, self, result1: None if cts[0] is None else F.log_sigmoid_slope(cts[0], self, result1))  # fmt: skip
+arrays.log_sigmoid = lambda x: _log_sigmoid(x)[0]
+tensors.log_sigmoid = lambda x: ROWS["log_sigmoid_row"].call(x)[0]
 
 
 def _celu(x: Any, alpha: float) -> Any:
@@ -109,10 +129,21 @@ def _glu_vjp(F: Any, ct: Any, self: Any, dim: int) -> Any:
 
 op("glu", _glu, params="dim=-1", face=False, self=_glu_vjp)
 
-# The slope and the gradient of the slope; torch gives the weight already shaped like the input's channels.
+# The two gradients of prelu, each of which depends, as torch has it, on all that prelu's backward is given. The weight comes
+# shaped like the input's channels.
+op("prelu_slope", lambda ct, x, w: np.where(x > 0, ct, ct * w), "ct_ self weight", face=False,
+   node="PreluKernelBackwardBackward0",
+   ct_=lambda F, ct, self, weight: F.prelu_slope(ct, self, weight),
+   self=lambda F, ct: F.zeros_like(ct),
+   weight=lambda F, ct, ct_, self: F.where(F.gt(self, 0), 0.0, F.mul(ct, ct_)))  # fmt: skip
+op("prelu_weight_slope", lambda ct, x, w: np.where(x > 0, ct.dtype.type(0), ct * x), "ct_ self weight", face=False,
+   node="PreluKernelBackwardBackward0",
+   ct_=lambda F, ct, self, weight: F.prelu_weight_slope(ct, self, weight),
+   self=lambda F, ct, ct_, self: F.where(F.gt(self, 0), 0.0, F.mul(ct, ct_)),
+   weight=lambda F, ct: F.zeros_like(ct))  # fmt: skip
 op("prelu_kernel", lambda x, w: np.where(x > 0, x, w * x), "self weight", face=False,
-   self=lambda F, ct, self, weight: F.where(F.gt(self, 0), ct, F.mul(ct, weight)),
-   weight=lambda F, ct, self, weight: F.where(F.gt(self, 0), 0.0, F.mul(ct, self)))  # fmt: skip
+   self=lambda F, ct, self, weight: F.prelu_slope(ct, self, weight),
+   weight=lambda F, ct, self, weight: F.prelu_weight_slope(ct, self, weight))  # fmt: skip
 
 
 def _rrelu(x: Any, noise: Any, lower: float, upper: float, training: bool) -> Any:

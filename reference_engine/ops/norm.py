@@ -1,7 +1,7 @@
 """Normalisation: batch, layer and group norm. One formula for all: they differ in what they average over.
 
-The saved mean and inverse deviation would do for the first derivative. The formula computes them again from the input,
-because they depend on it: so the same formula serves all orders.
+An ordinary backward takes the mean and the inverse deviation that were saved. A recorded one computes them again from the
+input, because they depend on it: so the same formula serves all orders.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor, wrap
-from .table import ROWS, op, tensors
+from .table import ROWS, arrays, op, tensors
 
 
 def _moments(x: Any, dims: tuple, eps: float) -> tuple[Any, Any]:
@@ -23,16 +23,20 @@ def _moments(x: Any, dims: tuple, eps: float) -> tuple[Any, Any]:
     return mean, (1 / np.sqrt(var + eps)).astype(x.dtype)
 
 
-def _centred(F: Any, x: Any, dims: tuple, eps: float) -> tuple[Any, Any]:
-    """What _moments says, for the interpreters: x - mean and the inverse deviation."""
+def _centred(F: Any, x: Any, dims: tuple, eps: float, saved: tuple = ()) -> tuple[Any, Any]:
+    """What _moments says, for the interpreters: x - mean and the inverse deviation. `saved`: both, as they were."""
+    if saved and F is arrays:
+        shape = tuple(1 if d in dims else n for d, n in enumerate(x.shape))
+        return x - saved[0].reshape(shape), saved[1].reshape(shape)
     centred = F.sub(x, F.mean_dims(x, dims, True))
     return centred, F.rsqrt(F.add(F.mean_dims(F.mul(centred, centred), dims, True), eps))
 
 
-def normalized_vjp(F: Any, ct: Any, x: Any, dims: tuple, eps: float, ct_mean: Any = None, ct_rstd: Any = None) -> Any:
+def normalized_vjp(F: Any, ct: Any, x: Any, dims: tuple, eps: float, saved: tuple, ct_mean: Any = None,
+                   ct_rstd: Any = None) -> Any:  # fmt: skip
     """The cotangent of x from that of (x - mean) * rstd and, where they arrive, those of mean and rstd themselves."""
     n = max(1, math.prod(x.shape[d] for d in dims))
-    centred, rstd = _centred(F, x, dims, eps)
+    centred, rstd = _centred(F, x, dims, eps, saved)
     of_rstd = None if ct is None else F.sum_dims(F.mul(ct, centred), dims, True)
     if ct_rstd is not None:
         of_rstd = ct_rstd if of_rstd is None else F.add(of_rstd, ct_rstd)
@@ -76,29 +80,29 @@ def _batch_norm(x: Any, weight: Any, bias: Any, running_mean: Any, running_var: 
     return y.astype(x.dtype), *saved
 
 
-def _bn_standard(F: Any, x: Any, mean: Any, var: Any, training: bool, eps: float) -> Any:
+def _bn_standard(F: Any, x: Any, mean: Any, var: Any, training: bool, eps: float, saved: tuple) -> Any:
     """(x - mean) * rstd"""
     n = len(x.shape)
     if training:
-        centred, rstd = _centred(F, x, _others(x.shape, 1), eps)
+        centred, rstd = _centred(F, x, _others(x.shape, 1), eps, saved)
     else:
         centred, rstd = F.sub(x, _channel(F, mean, n)), F.rsqrt(F.add(_channel(F, var, n), eps))
     return F.mul(centred, rstd)
 
 
-def _bn_input(F: Any, cts: list, input: Any, weight: Any, running_mean: Any, running_var: Any, training: bool,
-              eps: float) -> Any:  # fmt: skip
+def _bn_input(F: Any, cts: list, input: Any, weight: Any, running_mean: Any, running_var: Any, result1: Any, result2: Any,
+              training: bool, eps: float) -> Any:  # fmt: skip
     ct, n = cts[0], len(input.shape)
     if weight is not None:
         ct = F.mul(ct, _channel(F, weight, n))
     if training:
-        return normalized_vjp(F, ct, input, _others(input.shape, 1), eps)
+        return normalized_vjp(F, ct, input, _others(input.shape, 1), eps, (result1, result2))
     return F.mul(ct, F.rsqrt(F.add(_channel(F, running_var, n), eps)))
 
 
-def _bn_weight(F: Any, cts: list, input: Any, weight: Any, running_mean: Any, running_var: Any, training: bool,
-               eps: float) -> Any:  # fmt: skip
-    standard = _bn_standard(F, input, running_mean, running_var, training, eps)
+def _bn_weight(F: Any, cts: list, input: Any, weight: Any, running_mean: Any, running_var: Any, result1: Any, result2: Any,
+               training: bool, eps: float) -> Any:  # fmt: skip
+    standard = _bn_standard(F, input, running_mean, running_var, training, eps, (result1, result2))
     return F.sum_dims(F.mul(cts[0], standard), _others(input.shape, 1), False)
 
 
@@ -184,11 +188,12 @@ def _layer_norm(x: Any, weight: Any, bias: Any, normalized_shape: tuple, eps: fl
 def _ln_input(F: Any, cts: list, input: Any, weight: Any, bias: Any, result1: Any, result2: Any, normalized_shape: tuple,
               eps: float) -> Any:  # fmt: skip
     ct = cts[0] if weight is None else F.mul(cts[0], weight)
-    return normalized_vjp(F, ct, input, _trailing(input.shape, normalized_shape), eps)
+    return normalized_vjp(F, ct, input, _trailing(input.shape, normalized_shape), eps, (result1, result2))
 
 
-def _ln_weight(F: Any, cts: list, input: Any, weight: Any, bias: Any, normalized_shape: tuple, eps: float) -> Any:
-    centred, rstd = _centred(F, input, _trailing(input.shape, normalized_shape), eps)
+def _ln_weight(F: Any, cts: list, input: Any, weight: Any, bias: Any, result1: Any, result2: Any, normalized_shape: tuple,
+               eps: float) -> Any:  # fmt: skip
+    centred, rstd = _centred(F, input, _trailing(input.shape, normalized_shape), eps, (result1, result2))
     lead = tuple(range(len(input.shape) - len(normalized_shape)))
     product = F.mul(cts[0], F.mul(centred, rstd))
     return F.sum_dims(product, lead, False) if lead else product
@@ -221,7 +226,7 @@ def native_layer_norm_backward(grad_out: Tensor, input: Tensor, normalized_shape
     bias_shape = shape
     wanted = (
         lambda: _ln_input(*args, None, None, shape, eps),
-        lambda: _ln_weight(*args, shape, eps),
+        lambda: _ln_weight(*args, None, None, shape, eps),
         lambda: F.sum_to(grad_out, bias_shape),
     )
     return tuple(make() if mask else None for make, mask in zip(wanted, output_mask))
@@ -251,13 +256,14 @@ def _gn_input(F: Any, cts: list, input: Any, weight: Any, result1: Any, result2:
         ct = ct if weight is None else F.mul(ct, _channel(F, weight, len(input.shape)))
         ct = _groups(F, ct, group)
     small = (F.unsqueeze(c, 2) if c is not None else None for c in (ct_mean, ct_rstd))
-    return F.reshape(normalized_vjp(F, ct, _groups(F, input, group), (2,), eps, *small), tuple(input.shape))
+    found = normalized_vjp(F, ct, _groups(F, input, group), (2,), eps, (result1, result2), *small)
+    return F.reshape(found, tuple(input.shape))
 
 
-def _gn_weight(F: Any, cts: list, input: Any, weight: Any, group: int, eps: float) -> Any:
+def _gn_weight(F: Any, cts: list, input: Any, weight: Any, result1: Any, result2: Any, group: int, eps: float) -> Any:
     if cts[0] is None:
         return None
-    centred, rstd = _centred(F, _groups(F, input, group), (2,), eps)
+    centred, rstd = _centred(F, _groups(F, input, group), (2,), eps, (result1, result2))
     standard = F.reshape(F.mul(centred, rstd), tuple(input.shape))
     return F.sum_dims(F.mul(cts[0], standard), _others(input.shape, 1), False)
 

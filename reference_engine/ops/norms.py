@@ -129,7 +129,16 @@ def _softmax_vjp(F: Any, ct: Any, result: Any, dim: int) -> Any:
     return F.sub(weighted, F.mul(result, F.sum_dims(weighted, (dim,), True)))
 
 
+def _safe_softmax(x: Any, dim: int) -> Any:
+    out = _softmax(x, dim)
+    if x.size and x.ndim:
+        out = np.where(np.isneginf(x).all(axis(dim, x.ndim), keepdims=True), x.dtype.type(0), out)
+    return out
+
+
 op("softmax_row", _softmax, params="dim", face=False, node="SoftmaxBackward0", self=_softmax_vjp)
+# A row that may look at nothing looks at nothing.
+op("safe_softmax", _safe_softmax, params="dim", face=False, node="SafeSoftmaxBackward0", self=_softmax_vjp)
 op("log_softmax_row", _log_softmax, params="dim", face=False, node="LogSoftmaxBackward0",
    self=lambda F, ct, result, dim: F.sub(ct, F.mul(F.exp(result), F.sum_dims(ct, (dim,), True))))  # fmt: skip
 

@@ -168,10 +168,10 @@ op("nansum_row", lambda x, dim, keepdim: _sum_dims(np.where(np.isnan(x), x.dtype
 
 
 def _evenly(F: Any, ct: Any, self: Any, result: Any) -> Any:
-    """All places that attain the extremum share the gradient; with a NaN, the NaNs do. Where none does any more, none gets any."""
+    """All places that attain the extremum share the gradient; with a NaN, the NaNs do; where none is left, none gets any."""
     hit = F.isnan(self) if F.is_nan_number(result) else F.eq(self, result)
     count = F.sum_all(hit)
-    return F.mul(F.over_count(ct, F.maximum(count, F.ones_like(count))), F.mask_like(hit, ct))
+    return F.where(hit, F.over_count(ct, F.maximum(count, F.ones_like(count))), 0.0)
 
 
 # 0s and 1s in the cotangent's dtype: a count of integers would turn a float32 gradient into float64.

@@ -21,7 +21,7 @@ KERNELS = {
     "leaky_relu_cpu": "leaky_relu leaky_relu_saving_result rrelu_with_noise rrelu_saving_result",
     "elu_cpu": "elu elu_saving_result celu celu_saving_result", "softplus_cpu": "softplus", "logit_cpu": "logit",
     "mish_cpu": "mish", "hardsigmoid_cpu": "hardsigmoid", "hardswish_cpu": "hardswish",
-    "log_sigmoid_cpu": "log_sigmoid binary_cross_entropy_with_logits",
+    "log_sigmoid_cpu": "log_sigmoid_row binary_cross_entropy_with_logits",
     "hardshrink_cpu": "hardshrink", "softshrink_check": "softshrink", "threshold_cpu": "threshold threshold_in_place",
     "glu_cpu": "glu", "prelu_cpu": "prelu_kernel", "GeluKernelImpl": "gelu", "erf_vml_cpu": "erf", "erfc_vml_cpu": "erfc",
     "round_vml_cpu": "round", "erfinv_vml_cpu": "erfinv", "lgamma_vml_cpu": "lgamma", "digamma_vml_cpu": "digamma",

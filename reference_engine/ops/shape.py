@@ -121,7 +121,7 @@ def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     dims = [*range(lead), *(i + lead for i, s in enumerate(shape) if s == 1 and x.shape[i + lead] != 1)]
     if dims:
         x = np.add.reduce(x, tuple(dims), keepdims=True)
-    return x.reshape(shape)
+    return x.reshape(shape) if lead else x
 
 
 op("view", _view, params="shape", view=True, face=False, jvp="linear",

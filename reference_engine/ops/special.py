@@ -107,8 +107,8 @@ def ndtr(self: Tensor) -> Tensor:
 
 
 def _off_zero(F: Any, self: Any) -> tuple[Any, Any]:
-    """Where self is not tiny, and self with the tiny ones lifted, as torch does."""
-    tiny = F.le(F.abs(self), 1e-15)
+    """Where self is tiny, or NaN, and self with these lifted, as torch does."""
+    tiny = F.logical_not(F.gt(F.abs(self), 1e-15))
     return tiny, F.masked_fill(self, tiny, 1e-15)
 
 

@@ -156,7 +156,7 @@ erfcx = in_double(_erfcx)
 @in_double
 def log_ndtr(x: Any) -> Any:
     """The logarithm of the normal distribution function."""
-    t = x / math.sqrt(2)
+    t = x * math.sqrt(0.5)
     left = np.log(_erfcx(np.maximum(-t, 0.5)) / 2) - t * t
     return np.where(x < -1, left, np.log1p(-_erfc(np.maximum(t, -2)) / 2))
 

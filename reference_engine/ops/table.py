@@ -25,6 +25,7 @@ A row says everything about one op, and is the only place that knows it:
   default float), "compare" (common dtype, the result keeps the kernel's dtype).
 * view=True: the result looks into the memory of input 0. outputs: how many (0: as many as the kernel returns, all views
   of input 0). diff: numbers of the outputs that are differentiable, if not all.
+* exact=True: what two formulas of three need is not saved where neither is asked for.
 * complex=False: complex results may not require grad (unless written in place: torch does not look there).
 * node: torch's node name, if not CamelCase of the name with "Backward0".
 * inplace: True (name_ is derived: the value is written into self), a name, or False; a Row to use that row's formulas.
@@ -74,6 +75,7 @@ class Row:
         self.complex = options.get("complex", True)
         self.casts = options.get("casts", False)  # the result may be of a dtype that has no gradient
         self.namedtuple = options.get("namedtuple")
+        self.exact = options.get("exact", False)
         self.arguments = {k: tuple(inspect.signature(f).parameters)[1:] for k, f in formulas.items()}
         self.plan = self._plan()
         used = dict.fromkeys(a for names in self.arguments.values() for a in names)
@@ -88,7 +90,10 @@ class Row:
         return self.name.removesuffix("_row").removesuffix("_dims").removesuffix("_all")
 
     def _plan(self) -> tuple:
-        """What is saved: (name, input or None, output or None, the input whose formula alone needs it or None)."""
+        """What is saved: (name, input or None, output or None, the inputs whose formulas alone need it or None).
+
+        As in torch only an input that one formula needs is left out where that one is not asked for; `exact` rows do better.
+        """
         users: dict[str, list[str]] = {}
         for owner, names in self.arguments.items():
             for n in names:
@@ -96,8 +101,8 @@ class Row:
         plan = []
         for i, n in enumerate(self.inputs):
             if n in users:
-                guard = self.inputs.index(users[n][0]) if len(users[n]) == 1 and len(self.formulas) > 1 else None
-                plan.append((n, i, None, guard))
+                sparing = len(users[n]) < len(self.formulas) if self.exact else len(users[n]) == 1 < len(self.formulas)
+                plan.append((n, i, None, tuple(map(self.inputs.index, users[n])) if sparing else None))
         for n in users:
             if n.startswith("result") and (n == "result" or n[6:].isdigit()):
                 plan.append((n, None, int(n[6:] or 0), None))
@@ -250,7 +255,7 @@ class Row:
                     # An output without a gradient is a constant to the formula: no way back through it.
                     entry = SavedCopy(outs[nr]._array, outs[nr]._storage, None)
             else:
-                entry = None if guard is not None and edges[guard] is NO_EDGE else inputs[i]
+                entry = inputs[i] if guard is None or any(edges[g] is not NO_EDGE for g in guard) else None
             entry, version = self._pack(entry)
             saved.append(entry)
             versions.append(version)
@@ -323,5 +328,5 @@ def op(
     return row
 
 
-OPTIONS = {"complex", "promote", "view", "outputs", "diff", "node", "jvp", "casts", "namedtuple"}
+OPTIONS = {"complex", "exact", "promote", "view", "outputs", "diff", "node", "jvp", "casts", "namedtuple"}
 __all__ = ["FUNCTIONS", "ROWS", "Packed", "Row", "alert", "alias", "arrays", "fit", "fit_tensor", "op", "tensors"]

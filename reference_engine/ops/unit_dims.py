@@ -25,11 +25,18 @@ def _squeeze_dims(x: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
 
 
 op("unsqueeze", _unsqueeze, params="dim", view=True, jvp="linear", self=lambda F, ct, self_shape: F.reshape(ct, self_shape))
+
+
+def _unsqueeze_to(F: Any, ct: Any, self_shape: Any) -> Any:
+    """Where nothing was dropped the gradient passes as it is, not as a view of itself."""
+    return ct if tuple(ct.shape) == tuple(self_shape) else F.reshape(ct, self_shape)
+
+
 op("squeeze_all", lambda x: x[(*(0 if s == 1 else slice(None) for s in x.shape), ...)], view=True, face=False,
-   node="SqueezeBackward0", jvp="linear", self=lambda F, ct, self_shape: F.reshape(ct, self_shape))  # fmt: skip
+   node="SqueezeBackward0", jvp="linear", self=_unsqueeze_to)  # fmt: skip
 for _name, _node in (("squeeze", "SqueezeBackward1"), ("squeeze_several", "SqueezeBackward2")):
     op(_name, _squeeze_dims, params="dims", view=True, face=False, node=_node, jvp="linear",
-       self=lambda F, ct, self_shape: F.reshape(ct, self_shape))  # fmt: skip
+       self=_unsqueeze_to)  # fmt: skip
 
 
 @face()

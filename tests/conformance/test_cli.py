@@ -16,9 +16,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from conformance import cli
+from conformance.areas import AREAS
 from conformance.program import to_json
 from conformance.record import read
-from conformance.rules import RULES
+from conformance.rules import RULES, caught
 from conformance.sketch import Sketch
 
 BROKEN = """
@@ -112,6 +113,9 @@ def test_a_diverging_engine_exits_1(command: Any, tmp_path: Path) -> None:
         (("run", "torch", "--budget", "0"), ("--budget", "conformance --help")),
         (("run", "torch", "--seed", "x"), ("--seed",)),
         (("run", "torch", "--oracle", "mygrad"), ("--oracle",)),
+        (("run", "torch", "--level", "5"), ("--level", "1<=x<=4")),
+        (("run", "torch", "--level", "2", "--area", "views"), ("level 2 or below", "conformance rules")),
+        (("rules", "--area", "view"), ("there is no area 'view': did you mean views?",)),
         (("run",), ("Missing argument 'ENGINE'",)),
         (("fly",), ("No such command 'fly'",)),
         (("explain", "gradients.binry"), ("did you mean gradients.binary?",)),
@@ -182,8 +186,8 @@ def test_json_is_one_document(command: Any) -> None:
     assert (document["engine"], document["oracle"], document["seed"]) == ("adapters_of_mine:Broken", "torch", 3)
     assert set(document["versions"]) >= {"engine", "oracle", "conformance", "python", "numpy"}
     assert document["programs"] > 50
-    assert set(broken) >= {"id", "area", "level", "verdict", "programs", "failing", "failures"}
-    assert (broken["level"], broken["verdict"]) == ("MUST", "failed")
+    assert set(broken) >= {"id", "area", "obligation", "level", "verdict", "programs", "failing", "failures"}
+    assert (broken["obligation"], broken["level"], broken["verdict"]) == ("MUST", 1, "failed")
     assert set(broken["failures"][0]) >= {"program", "reduced", "difference", "proof"}
     assert {r["verdict"] for r in document["rules"]} <= {"passed", "failed", "safe", "differs", "unsupported", "incomplete"}
 
@@ -242,12 +246,50 @@ def test_replay_asks_for_the_engine(command: Any, program_file: Path) -> None:
 
 
 def test_rules_are_listed(command: Any) -> None:
-    """Every rule by its area, and as JSON."""
+    """Every rule by its area, with obligation, level and statement, and as JSON."""
     listed, document = command("rules"), command("rules", "--json")
+    rows = {row["id"]: row for row in json.loads(document.out)}
 
-    assert [r for r in RULES if f"  {r} " not in listed.out] == []
-    assert {r["id"] for r in json.loads(document.out)} == set(RULES)
-    assert set(json.loads(document.out)[0]) >= {"id", "area", "level", "statement", "why", "source"}
+    assert [r.id for r in RULES.values() if f"{r.obligation:4} {r.level}  {r.statement}\n" not in listed.out] == []
+    assert [a for a in AREAS if f"{a.name}: {a.title} (level {a.level})\n" not in listed.out] == []
+    assert set(rows) == set(RULES)
+    assert set(rows["gradients.binary"]) == {
+        "id", "area", "obligation", "level", "statement", "why", "source", "caught_alone",
+    }  # fmt: skip
+
+
+def test_rules_of_an_area_or_of_a_level_are_listed(command: Any) -> None:
+    """What is above the level, or of other areas, is left out with its heading."""
+    area, level, both = (
+        command("rules", "--area", "views"),
+        command("rules", "--level", "1"),
+        command("rules", "--level", "1", "--json"),
+    )
+
+    assert area.out.startswith("views: ")
+    assert {line.split(".")[0].strip() for line in area.out.splitlines()[1:]} == {"views"}
+    assert "views" not in level.out.split()
+    assert {row["level"] for row in json.loads(both.out)} == {1}
+
+
+def test_rules_tell_what_they_alone_catch(command: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The number of planted defects is in the JSON, their names in the explanation."""
+    (tmp_path / "alone.json").write_bytes(caught.as_json({"gradients.binary": {"M2", "M1"}, "gradients.view": ()}))
+    monkeypatch.setattr(caught, "PATH", tmp_path / "alone.json")
+    rows = {row["id"]: row["caught_alone"] for row in json.loads(command("rules", "--json").out)}
+
+    assert (rows["gradients.binary"], rows["gradients.view"]) == (2, 0)
+    assert "alone catches: M1, M2" in command("explain", "gradients.binary").out
+
+
+def test_a_level_is_run_alone_and_repeated_by_the_command(command: Any, tmp_path: Path) -> None:
+    """No rule above the level is judged, and the record says how to run it again."""
+    ended = command("run", "torch", "--level", "1", "--programs", "50")
+    record = read(tmp_path / "reports/torch/record.jsonl")
+
+    assert ended.status == 0
+    assert {r.level for r in record.rules} == {1}
+    assert "--level 1" in record.header.command
 
 
 @pytest.mark.parametrize("rule", list(RULES))

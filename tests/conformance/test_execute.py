@@ -10,12 +10,13 @@ pytest.importorskip("torch")
 
 from conformance.areas import AREA_NAMES, BY_NAME
 from conformance.chooser import SeededChooser
+from conformance.engine import Engine
 from conformance.engines.torch_engine import TorchEngine
 from conformance.execute import Executor
 from conformance.features import Feature
 from conformance.generate import generate
-from conformance.observe import facets_of
-from conformance.program import Program
+from conformance.observe import FACETS, facets_of
+from conformance.program import Program, SetGradMode
 from conformance.sketch import Sketch
 
 
@@ -43,14 +44,15 @@ def test_a_quick_run_shows_flags_gradients_and_values(oracle: Any) -> None:
 
 def test_a_thorough_run_shows_everything_after_every_step(oracle: Any) -> None:
     """Every facet of every slot that is there, step by step."""
-    seen = oracle.run(product(), thorough=True)
+    seen = oracle.run(product(), "thorough")
     first = {facet: content for step, slot, facet, content in seen.sights if (step, slot) == (0, 0)}
 
     assert first == {
         "value": [1.0, 2.0], "shape": (2,), "dtype": "float64", "requires_grad": True, "is_leaf": True, "grad_fn": False,
-        "grad": None, "version": False,
+        "grad": None, "version": False, "base": None, "memory": 0,
     }  # fmt: skip
-    assert {(step, slot) for step, slot, *_ in seen.sights} == {(i, j) for i in range(4) for j in range(min(i, 2) + 1)}
+    looked = {(step, slot) for step, slot, facet, _ in seen.sights if facet in FACETS}
+    assert looked == {(i, j) for i in range(4) for j in range(min(i, 2) + 1)}
 
 
 @pytest.mark.parametrize("area", AREA_NAMES)
@@ -64,7 +66,7 @@ def test_quick_and_thorough_runs_agree(area: str, oracle: Any) -> None:
         program, scope = generate(chooser, BY_NAME[area])
         if scope.features & Feature.FLAG_GAINED_IN_PLACE and scope.features & (Feature.BASE_WRITTEN | Feature.VIEW_WRITTEN):
             continue
-        quick, thorough = oracle.run(program), oracle.run(program, thorough=True)
+        quick, thorough = oracle.run(program), oracle.run(program, "thorough")
         last = shown(thorough, "value")
 
         assert (quick.refusal and quick.refusal[:2]) == (thorough.refusal and thorough.refusal[:2])
@@ -127,7 +129,7 @@ def test_a_dropped_tensor_is_seen_to_die(oracle: Any) -> None:
     s.op("square", g)
     s.drop(h)
     s.drop(g)
-    seen = shown(oracle.run(s.program(), thorough=True), "alive")
+    seen = shown(oracle.run(s.program(), "thorough"), "alive")
 
     assert (seen[h], seen[g]) == (False, True)
 
@@ -145,10 +147,33 @@ class Lacking(TorchEngine):
 def test_what_an_engine_does_not_show_is_not_looked_at() -> None:
     """Facets without a method are left out, and so they are for the other side of a comparison."""
     engine = Lacking()
-    seen = Executor(engine).run(product(), thorough=True)
+    seen = Executor(engine).run(product(), "thorough")
 
     assert "version" not in facets_of(engine)
     assert shown(seen, "version") == {}
+
+
+def test_a_dtype_that_an_engine_lacks_is_unsupported() -> None:
+    """What an adapter does not list among its dtypes is never asked of it."""
+
+    class Doubles(TorchEngine):
+        dtypes = ("float64",)
+
+    s = Sketch()
+    s.leaf([1.0], dtype="float32")
+
+    assert Executor(Doubles()).run(s.program()).unsupported == "torch has no leaves of float32"
+
+
+def test_a_switch_that_an_engine_lacks_is_unsupported() -> None:
+    """An engine without a switch of grad modes is not asked to switch back."""
+
+    class Unswitched(TorchEngine):
+        set_grad_enabled = Engine.set_grad_enabled
+
+    program = Program((SetGradMode(False),))
+
+    assert Executor(Unswitched()).run(program).unsupported == "torch has no switch of grad modes"
 
 
 def test_an_op_that_an_engine_lacks_is_unsupported() -> None:

@@ -118,7 +118,7 @@ def test_a_difference_at_a_kink_is_told(oracle: Any) -> None:
     assert apart is None
     assert tie is not None
     assert tie.features & Feature.AT_KINK
-    assert (tie.rule.id, tie.rule.level) == ("gradients.kink", "MAY")
+    assert (tie.rule.id, tie.rule.obligation) == ("gradients.kink", "MAY")
 
 
 def test_an_error_beside_a_kink_is_none_of_the_kinks(oracle: Any) -> None:

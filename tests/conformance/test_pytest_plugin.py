@@ -51,8 +51,24 @@ def test_items_are_rules_with_stable_ids(pytester: pytest.Pytester) -> None:
 
     assert items[0].endswith("::test_mine")
     assert [item.rpartition("::")[2] for item in items[1:]] == [
-        "detach.cuts", "detach.frees-graph", "detach.no-history", "detach.sees-writes", "detach.version", "detach.writes-back",
+        "detach.cuts", "detach.frees-graph", "detach.memory", "detach.no-history", "detach.sees-writes",
+        "detach.version", "detach.writes-back",
     ]  # fmt: skip
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("ini", "arguments", "level"), [("", ("--autograd-level", "1"), 1), ("1", (), 1), ("1", ("--autograd-level", "2"), 2)]
+)
+def test_rules_above_the_level_are_not_collected(
+    pytester: pytest.Pytester, ini: str, arguments: tuple[str, ...], level: int
+) -> None:
+    """The level is that of the command line, or else that of the ini file."""
+    pytester.makeini(f"[pytest]\nautograd_level = {ini}\n")
+    result = run(pytester, "--autograd-engine", "torch", *arguments, "--collect-only", "-q")
+    collected = {line.rpartition("::")[2] for line in result.outlines if "::" in line}
+
+    assert collected == {rule.id for rule in RULES.values() if rule.level <= level}
 
 
 @needs_torch
@@ -105,6 +121,7 @@ def test_own_hypothesis_profile_is_kept(pytester: pytest.Pytester) -> None:
     [
         (("--autograd-engine", "nope"), "unknown engine 'nope'"),
         (("--autograd-engine", "reference", "--autograd-rule", "nope"), "there is no area or rule 'nope'"),
+        (("--autograd-engine", "reference", "--autograd-level", "5"), "there is no level '5' of rules: levels are 1 to 4"),
         (("--autograd-engine", "absent_module:Engine"), "there is no module 'absent_module'"),
     ],
 )

@@ -22,7 +22,7 @@ FAILURE = Failure(
     steps=[StepRow(code="a = 1", expected="1", observed="2", differs=True)], torch_script="", engine_script="", replay="",
 )  # fmt: skip
 RESULT = RuleResult(
-    id="gradients.binary", area="gradients", level="MUST", verdict="failed", programs=3, failing=1, failures=["0"],
+    id="gradients.binary", area="gradients", obligation="MUST", verdict="failed", programs=3, failing=1, failures=["0"],
 )  # fmt: skip
 FOOTER = Footer(programs=3, verdict="diverges", timing={"seconds": 1.5})
 

@@ -61,7 +61,7 @@ SMALLEST = (
     ("inputs= is ignored", "accumulation", 3),  # two leaves, backward
     ("detach keeps the history", "detach", 2),  # leaf, detach
     ("detach copies", "detach", 3),  # leaf, detach, write
-    ("saved tensors are not checked", "versions", 5),  # leaf, op, op that saves, write, backward
+    ("saved tensors are not checked", "versions", 6),  # leaf, op that saves, write in a region, backward
     ("graphs are never freed", "lifetime", 4),  # leaf, op, two backwards
     ("no_grad is ignored", "requires_grad", 4),  # leaf, region, op
     ("several elements are seeded with ones", "errors", 2),  # leaf, backward

@@ -48,9 +48,10 @@ def test_a_script_does_what_the_executor_does(area: str, oracle: Any) -> None:
         if refused:
             continue
         last = {(slot, facet): content for _, slot, facet, content in seen.sights if facet in ("value", "grad")}
+        untold = {slot for (slot, facet), content in last.items() if isinstance(content, str)}  # views written past
         for (slot, facet), content in last.items():
             tensor = scope.get(variable(slot))
-            if tensor is None or content is None:
+            if tensor is None or content is None or slot in untold:
                 continue
             shown = tensor if facet == "value" else tensor.grad
 
@@ -61,15 +62,15 @@ def test_a_script_does_what_the_executor_does(area: str, oracle: Any) -> None:
 
 @pytest.mark.parametrize("area", AREA_NAMES)
 def test_a_script_imports_only_torch(area: str) -> None:
-    """Nothing of the suite's is needed to run it."""
+    """Nothing of the suite's is needed to run it, and beside torch only the standard library's threads."""
     chooser = SeededChooser(15)
     for _ in range(50):
         program, _ = generate(chooser, BY_NAME[area])
         tree = ast.parse(Script(program).text())
         imports = (node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)))
-        imported = [alias.name for node in imports for alias in node.names]
+        imported = {alias.name for node in imports for alias in node.names}
 
-        assert imported == ["torch"]
+        assert {"torch"} <= imported <= {"torch", "ThreadPoolExecutor"}
 
 
 def product() -> Program:

@@ -18,9 +18,7 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 FILE_LINES = 400
 FUNCTION_LINES = 60
 # Files and functions above the limits, with their sizes. A number here may go down, and an entry may go; nothing may be added.
-LARGE_FILES = {
-    "conformance/scope.py": 546,
-}
+LARGE_FILES: dict[str, int] = {}
 LARGE_FUNCTIONS: dict[str, int] = {}
 
 # Word -> why not.

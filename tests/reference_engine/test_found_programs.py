@@ -178,3 +178,127 @@ def test_write_through_a_window_of_a_transposed_base():
     b.sum().backward()
 
     assert (a.grad.tolist(), w.grad.item()) == ([[0.0, 1.0], [0.0, 1.0]], 2.0)
+
+
+def chain(t: torch.Tensor) -> list[str]:
+    """The names of the nodes behind a tensor, along first edges."""
+    names, node = [], t.grad_fn
+    while node is not None:
+        names.append(node.name().rpartition(":")[2])
+        node = next((n for n, _ in node.next_functions if n is not None), None)
+    return names
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "nodes"),
+    [
+        (..., (2, 3), ["CopyBackwards"]),
+        (..., (), ["FillBackward3"]),
+        (..., (1, 3), ["CopyBackwards", "ExpandBackward0", "ViewBackward0"]),
+        (..., (2, 1), ["CopyBackwards", "ExpandBackward0", "ViewBackward0"]),
+        (0, (1,), ["CopySlices", "ExpandBackward0", "ViewBackward0"]),
+    ],
+)
+def test_what_is_assigned_is_expanded_by_an_op_of_its_own(key, value, nodes):
+    """Square brackets view and expand a value of another shape before they copy it."""
+    a = torch.zeros(2, 3)
+    a[key] = torch.ones(value, requires_grad=True)
+
+    assert chain(a)[:-1] == nodes
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [(lambda a: a.t(), (3, 2)), (lambda a: a.view(6), (6,)), (lambda a: a.unsqueeze(0), (1, 2, 3))],
+)
+def test_a_first_gradient_may_lie_in_the_memory_of_the_seed(make, shape):
+    """What views pass on is kept as it is where it lies in the leaf's own order, so a transpose is copied."""
+    a, seed = torch.ones(2, 3, requires_grad=True), torch.ones(shape)
+    make(a).backward(seed)
+
+    assert (a.grad.data_ptr() == seed.data_ptr()) == (shape != (3, 2))
+
+
+def test_a_squeeze_that_drops_nothing_passes_the_seed_itself():
+    """The seed is the caller's: a leaf that would keep it keeps a copy."""
+    a, seed = leaf(1.0, 2.0), torch.ones(2, dtype=F64)
+    a.squeeze().backward(seed)
+
+    assert a.grad.data_ptr() != seed.data_ptr()
+
+
+def test_parts_of_one_gradient_lie_in_it():
+    """The operands of cat keep parts of the one gradient that arrives."""
+    a, b = leaf(1.0), leaf(2.0)
+    (torch.cat([a, b]) * 2.0).sum().backward()
+
+    assert a.grad.untyped_storage().data_ptr() == b.grad.untyped_storage().data_ptr()
+
+
+@pytest.mark.parametrize("write", [lambda t: t.t_(), lambda t: t.transpose_(0, 1), lambda t: t.unsqueeze_(0)])
+def test_an_inference_tensor_is_not_rearranged(write):
+    """A change of shape in place is a write."""
+    with torch.inference_mode():
+        c = torch.ones(2, 2)
+
+    with pytest.raises(errors.InferenceTensorError):
+        write(c)
+
+
+@pytest.mark.parametrize(
+    ("equation", "shapes", "node"),
+    [
+        ("i,i->", ((1,), (1,)), "MulBackward0"),
+        ("i,i->", ((2,), (2,)), "BmmBackward0"),
+        ("ij,ij->ij", ((2, 3), (2, 3)), "MulBackward0"),
+    ],
+)
+def test_einsum_multiplies_elementwise_where_nothing_is_summed(equation, shapes, node):
+    """A dimension of length 1 needs no matrix product."""
+    assert node in chain(torch.einsum(equation, *(torch.ones(s, requires_grad=True) for s in shapes)))
+
+
+def test_a_dirty_input_forgets_the_gradient_that_it_kept():
+    """The gradient was that of the values before the write."""
+
+    class Doubling(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.mark_dirty(x.mul_(2.0))
+            return x
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2.0
+
+    b = leaf(1.0) * 2.0
+    b.retain_grad()
+    b.backward(retain_graph=True)
+    Doubling.apply(b)
+
+    assert b.grad is None
+
+
+def test_the_hooks_of_a_lone_root_run_though_no_input_is_reached():
+    """A pass begins with its only root, whether or not it is needed."""
+    seen, a, b = [], leaf(1.0), leaf(1.0)
+    a.register_hook(seen.append)
+    torch.autograd.grad([a], [b], [torch.ones(1, dtype=F64)], allow_unused=True)
+
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("norm", ["layer_norm", "group_norm", "batch_norm"])
+def test_normalisation_differentiates_with_what_unpacking_gives(norm):
+    """An ordinary backward takes the mean and the deviation that were saved."""
+    calls = {
+        "layer_norm": lambda x: torch.nn.functional.layer_norm(x, (4,)),
+        "group_norm": lambda x: torch.nn.functional.group_norm(x, 2),
+        "batch_norm": lambda x: torch.nn.functional.batch_norm(x, None, None, training=True),
+    }
+    x = (torch.arange(12.0, dtype=F64).reshape(3, 4) ** 1.5).requires_grad_()
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t * 0.0):
+        y = calls[norm](x)
+    y.backward(y.detach().cos())
+
+    assert x.grad.abs().sum().item() == 0.0

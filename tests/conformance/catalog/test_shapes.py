@@ -39,6 +39,23 @@ MISFITS: tuple[tuple[str, list[tuple[int, ...]], dict[str, Any], str], ...] = (
     ("scatter", [(2,), (2,), (1,)], {"dim": 0}, "scatter of"),
     ("index_add", [(2,), (1,), (2,)], {"dim": 0}, "index_add of"),
     ("setitem", [(2, 2), (3,)], {"index": 0}, "broadcast"),
+    ("sum_dims", [(2, 2)], {"dims": (0, -2), "keepdim": False}, "name an axis twice"),
+    ("kthvalue", [(2,)], {"k": 3, "keepdim": False}, "rank 3"),
+    ("topk", [(2,)], {"k": 3, "largest": True}, "3 entries"),
+    ("linear_without_bias", [(2, 3), (2, 2)], {}, "linear of"),
+    ("cross", [(2,), (2,)], {"dim": 0}, "cross of"),
+    ("inner", [(2,), (3,)], {}, "inner of"),
+    ("einsum_matrices", [(2, 3), (2, 2)], {}, "two lengths"),
+    ("inverse", [(2,)], {}, "two axes"),
+    ("avg_pool1d", [(2, 1)], {"size": 2, "stride": 1}, "a window of 2"),
+    ("split_with_sizes", [(3,)], {"sizes": (1, 1), "dim": 0}, "lengths"),
+    ("unflatten", [(3,)], {"dim": 0, "sizes": (2, 2)}, "for dim 0"),
+    ("as_strided", [(3,)], {"size": (2,), "stride": (3,)}, "more than 3"),
+    ("unfold", [(2,)], {"dim": 0, "size": 3}, "windows of 3"),
+    ("index_pairs", [(2,)], {"rows": (0,), "columns": (0,)}, "places"),
+    ("select_scatter", [(2, 2), (3,)], {"dim": 0, "index": 0}, "does not fit"),
+    ("mse_loss", [(2,), (3,)], {"reduction": "mean"}, "a loss of"),
+    ("setitem_last", [(2, 2), (3,)], {"index": 0}, "broadcast"),
 )
 
 
@@ -49,9 +66,11 @@ def test_a_misfit_is_refused(name: str, shapes: list[tuple[int, ...]], params: d
         CATALOG[name].shape(shapes, params)
 
 
-@pytest.mark.parametrize(("name", "shapes", "params", "reason"), [m for m in MISFITS if m[0] not in ("split", "repeat")])
+@pytest.mark.parametrize(
+    ("name", "shapes", "params", "reason"), [m for m in MISFITS if m[0] not in ("split", "repeat", "mse_loss")]
+)
 def test_torch_refuses_the_misfits_too(name: str, shapes: list[tuple[int, ...]], params: dict[str, Any], reason: str) -> None:
-    """No shape rule is stricter than torch, but for pieces of nothing and tiles of new axes, which are left out."""
+    """No shape rule is stricter than torch, but for three: pieces of nothing, tiles of new axes, and losses that broadcast."""
     torch = pytest.importorskip("torch")
     from conformance.catalog.code import compile_code
 

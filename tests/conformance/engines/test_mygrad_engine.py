@@ -100,7 +100,7 @@ def test_moves_that_mygrad_lacks_are_not_generated(engine: MyGradEngine) -> None
 
 def test_a_gradient_that_was_nulled_is_not_judged(engine: MyGradEngine) -> None:
     """Where a tensor with a gradient entered a new graph, MyGrad's documented policy is neither right nor wrong."""
-    observed = Executor(engine).run(nulled(), thorough=True)
+    observed = Executor(engine).run(nulled(), "thorough")
 
     assert "does not accumulate" in (observed.unsupported or "")
 
@@ -108,7 +108,7 @@ def test_a_gradient_that_was_nulled_is_not_judged(engine: MyGradEngine) -> None:
 def test_looking_disturbs_nothing(engine: MyGradEngine) -> None:
     """A program gives the same at its end, however often it is looked at."""
     program = RULES["views.written-view"].exemplar()
-    quick, thorough = (Executor(engine).run(program, thorough=t).sights for t in (False, True))
+    quick, thorough = (Executor(engine).run(program, schedule).sights for schedule in ("quick", "thorough"))
     last = {slot: content for _, slot, facet, content in quick if facet == "grad"}
     seen = {slot: content for _, slot, facet, content in thorough if facet == "grad"}
 

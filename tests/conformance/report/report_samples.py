@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from conformance.record import Failure, Footer, Header, Record, RuleResult, RuleVerdict, StepRow
+from conformance.record import (
+    Failure,
+    Footer,
+    Header,
+    Record,
+    RuleResult,
+    RuleVerdict,
+    SavedCell,
+    SavedRow,
+    SavedVerdict,
+    StepRow,
+)
 
 
 class Text(NamedTuple):
@@ -74,13 +85,15 @@ def failure(name: str = "f3a91c", rule: str = "versions.saved-result") -> Failur
     )
 
 
-def result(rule: str, verdict: RuleVerdict, *, level: str = "MUST", reason: str = "", causes: tuple[str, ...] = ()) -> RuleResult:
+def result(
+    rule: str, verdict: RuleVerdict, *, obligation: str = "MUST", reason: str = "", causes: tuple[str, ...] = ()
+) -> RuleResult:
     """What became of a rule; 1,200 programs exercised it if any did."""
     programs = 0 if verdict in ("unsupported", "incomplete") else 1200
     return RuleResult(
         id=rule,
         area=rule.partition(".")[0],
-        level=level,
+        obligation=obligation,
         verdict=verdict,
         programs=programs,
         failing=len(causes),
@@ -89,8 +102,35 @@ def result(rule: str, verdict: RuleVerdict, *, level: str = "MUST", reason: str 
     )
 
 
+def saved(op: str, code: str, **cells: tuple[SavedVerdict, SavedVerdict]) -> SavedRow:
+    """What an op saves: `b_where_10` is operand b where a alone of two requires grad; the oracle's answer, then the engine's."""
+    questions = {name.rpartition("_where_")[::2]: answers for name, answers in cells.items()}
+    return SavedRow(
+        op=op,
+        code=code,
+        cells=[
+            SavedCell(requires_grad=digits, target=target, expected=expected, observed=observed)
+            for (target, digits), (expected, observed) in questions.items()
+        ],
+    )
+
+
+def saved_rows() -> list[SavedRow]:
+    """Ops of one and two operands: as the oracle, silently wrong, saved without need, refused, and not asked."""
+    same, none, wrong = ("saved", "saved"), ("free", "free"), ("saved", "wrong")
+    return [
+        saved("neg", "torch.neg(a)", a_where_1=none, out_where_1=none),
+        saved("exp", "torch.exp(a)", a_where_1=none, out_where_1=wrong),
+        saved("mul", "torch.mul(a, b)", a_where_11=wrong, b_where_11=same, out_where_11=none, a_where_10=none, b_where_10=same,
+              out_where_10=none, a_where_01=wrong, b_where_01=none, out_where_01=none),
+        saved("add", "torch.add(a, b)", a_where_11=("free", "saved"), b_where_11=none, out_where_11=("free", "refused")),
+        saved("gather", "a.gather(dim, b)", a_where_10=none, b_where_10=("saved", "unsupported"), out_where_10=none),
+        saved("cummax", "a.cummax(dim)", a_where_1=("wrong", "wrong"), out_where_1=none),
+    ]  # fmt: skip
+
+
 def diverging() -> Record:
-    """Every verdict once, two causes of one failed rule, one cause of a differing rule."""
+    """Every verdict once, two causes of one failed rule, one cause of a differing rule, a saved-tensor matrix."""
     return Record(
         header=HEADER,
         failures=[failure(), failure("0b77aa"), failure("91d2e0", "views.tie")],
@@ -99,10 +139,11 @@ def diverging() -> Record:
             result("versions.unsaved", "passed"),
             result("gradients.binary", "passed"),
             result("detach.memory", "safe", reason="it copies where torch shares"),
-            result("views.tie", "differs", level="MAY", causes=("91d2e0",)),
+            result("views.tie", "differs", obligation="MAY", causes=("91d2e0",)),
             result("grad.double", "unsupported", reason="the engine has no create_graph"),
             result("pipeline.stash", "incomplete", reason="no program exercised it"),
         ],
+        saved=saved_rows(),
         footer=Footer(programs=41234, verdict="diverges", timing={"seconds": 57.3}),
     )
 
@@ -157,10 +198,14 @@ def hostile() -> Record:
             )
         ] * 2,
         rules=[
-            RuleResult(id=rule, area=area, level=HOSTILE, verdict="failed", failures=[HOSTILE], reason=HOSTILE),
-            RuleResult(id=f"{rule}2", area=area, level="MUST", verdict="safe", reason=HOSTILE),
-            RuleResult(id=f"{rule}3", area=area, level="MUST", verdict="unsupported", reason=HOSTILE),
-            RuleResult(id=f"{rule}4", area=area, level="MUST", verdict="incomplete", reason=HOSTILE),
+            RuleResult(id=rule, area=area, obligation=HOSTILE, verdict="failed", failures=[HOSTILE], reason=HOSTILE),
+            RuleResult(id=f"{rule}2", area=area, obligation="MUST", verdict="safe", reason=HOSTILE),
+            RuleResult(id=f"{rule}3", area=area, obligation="MUST", verdict="unsupported", reason=HOSTILE),
+            RuleResult(id=f"{rule}4", area=area, obligation="MUST", verdict="incomplete", reason=HOSTILE),
         ],
+        saved=[SavedRow(op=HOSTILE, code=HOSTILE, cells=[
+            SavedCell(requires_grad=HOSTILE, target=HOSTILE, expected="saved", observed="wrong"),
+            SavedCell(requires_grad="1", target="a", expected="saved", observed="saved"),
+        ])],
         footer=Footer(programs=1, verdict="incomplete", reason=HOSTILE),
     )  # fmt: skip

@@ -132,6 +132,33 @@ def test_only_the_first_difference_is_flagged_as_first() -> None:
     assert (text.count("first difference"), len(re.findall(r"\d\s*differs", text))) == (1, 2)
 
 
+def test_ops_that_save_otherwise_stand_open_and_the_others_folded() -> None:
+    """Differences are seen at once, with what the oracle answers beside them; the rest opens without a script."""
+    html = render_html(samples.diverging(), samples.RULES)
+    section = html[html.index('<section id="saved"') : html.index('<section id="rules"')]
+    opened, folded = section.split("<details>")
+
+    assert [re.findall(r"<th scope=\"row\".*?<code>(\w+)", part) for part in (opened, folded)] == [
+        ["exp", "mul", "add"], ["neg", "cummax", "gather"],
+    ]  # fmt: skip
+    assert (opened.count('class="instead"'), folded.count('class="instead"')) == (5, 0)
+
+
+def test_every_answer_has_mark_and_word() -> None:
+    """Colour is never alone: each cell says its answer, and what the oracle answers where that is another."""
+    text = words(samples.diverging())
+
+    assert "6 ops asked, 3 save otherwise than torch, 2 silently wrong" in text
+    assert text.count("✗ silently wrong torch: ● saved") == 3
+    assert "● saved torch: ○ not saved" in text
+    assert "! refused torch: ○ not saved" in text
+
+
+def test_a_run_without_the_matrix_shows_none() -> None:
+    """A record that holds no saved tensors has no section for them."""
+    assert "saved" not in page(samples.conforming()).values("id")
+
+
 def test_no_failures() -> None:
     """A run that broke nothing says so where the failures would stand."""
     assert "No rule was broken." in words(samples.conforming())
@@ -198,6 +225,6 @@ def test_every_colour_of_text_is_legible_on_every_ground(theme: int) -> None:
     colors = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", style.split(":root {")[theme + 1]))
     inks = ["ink", "soft", "link", "passed", "failed", "safe", "differs", "unsupported", "incomplete"]
     pairs = [(ink, ground) for ink in inks for ground in ("ground", "panel", "sunk")]
-    pairs += [("ink", "mark"), ("ink", "hit"), ("soft", "hit"), ("failed", "hit")]
+    pairs += [("ink", "mark"), *((ink, "hit") for ink in inks if ink != "link")]
 
     assert [pair for pair in pairs if _contrast(colors[pair[0]], colors[pair[1]]) < 4.5] == []

@@ -19,12 +19,13 @@ ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def many() -> Record:
-    """A bad day: three broken rules in each of the areas, with a proof of ordinary length."""
+    """A bad day: three broken rules in each of the areas, with a proof of ordinary length, and a saved-tensor matrix."""
     names = [f"{area}.law-{letter}" for area in AREA_NAMES for letter in "abc"]
     return Record(
         header=samples.HEADER,
         failures=[samples.failure(f"{place:06x}", name) for place, name in enumerate(names)],
         rules=[samples.result(name, "failed", causes=(f"{place:06x}",)) for place, name in enumerate(names)],
+        saved=samples.saved_rows(),
         footer=Footer(programs=41234, verdict="diverges"),
     )
 
@@ -47,11 +48,61 @@ def test_colour_changes_no_word() -> None:
 
 
 def test_a_bad_day_fits_a_screen() -> None:
-    """Thirty broken rules in ten areas take at most 40 lines of 80 columns, folded lines counted."""
+    """Three broken rules in each of the areas take at most 40 lines of 80 columns, folded lines counted."""
     text = render_summary(many(), color=False, width=80, folder=FOLDER)
 
     assert sum(-(-len(line) // 80) or 1 for line in text.splitlines()) <= 40
     assert text.count("conformance replay") >= 6
+    assert [area for area in AREA_NAMES if area not in text] == []
+
+
+def mixed() -> Record:
+    """Every verdict in some area, and failures in all."""
+    others = ("passed", "safe", "differs", "unsupported", "incomplete")
+    rules = [samples.result(f"{area}.law-a", "failed", causes=(area,)) for area in AREA_NAMES]
+    rules += [samples.result(f"{area}.law-b", others[k % 5]) for k, area in enumerate(AREA_NAMES)]
+    failures = [samples.failure(area, f"{area}.law-a") for area in AREA_NAMES]
+    return Record(header=samples.HEADER, failures=failures, rules=rules, footer=Footer(programs=41234, verdict="diverges"))
+
+
+def test_areas_stand_side_by_side_where_failures_need_the_room(snapshot: SnapshotAssertion) -> None:
+    """With every verdict in use, 80 columns hold two panels, whose marks a line above explains."""
+    text = render_summary(mixed(), color=False, width=80, folder=FOLDER)
+
+    assert sum(-(-len(line) // 80) or 1 for line in text.splitlines()) <= 40
+    assert text == snapshot
+
+
+def test_a_good_day_keeps_the_words() -> None:
+    """Without failures all areas fit below each other, under whole words."""
+    rules = [samples.result(f"{area}.law", "passed") for area in AREA_NAMES]
+    record = Record(header=samples.HEADER, rules=rules, footer=Footer(programs=41234, verdict="conforms"))
+    text = render_summary(record, color=False, width=80, folder=FOLDER)
+
+    assert text.splitlines()[3].split()[:4] == ["area", "rules", "passed", "failed"]
+    assert len(text.splitlines()) <= 40
+
+
+def test_allowed_differences_are_named_where_nothing_is_broken() -> None:
+    """A run that breaks no rule still says which MAY rules the engine decides otherwise, and how to see it."""
+    record = samples.diverging()
+    kept = [result for result in record.rules if result.verdict != "failed"]
+    failures = [failure for failure in record.failures if failure.rule == "views.tie"]
+    text = render_summary(
+        Record(header=record.header, failures=failures, rules=kept, footer=Footer(programs=9, verdict="conforms")),
+        color=False, width=80,
+    )  # fmt: skip
+
+    assert re.search(r"^≠ views.tie +conformance replay 91d2e0$", text, re.MULTILINE)
+    assert "allowed: ◇ detach.memory, ≠ views.tie" in text
+
+
+def test_saved_tensors_take_one_line() -> None:
+    """Where the matrix was measured, its counts are told."""
+    text = render_summary(samples.diverging(), color=False, width=80)
+
+    assert "saved tensors: 6 ops asked, 3 save otherwise than torch, 2 silently wrong\n" in text
+    assert "saved tensors" not in render_summary(samples.conforming(), color=False, width=80)
 
 
 def test_every_line_but_the_last_keeps_to_the_width() -> None:

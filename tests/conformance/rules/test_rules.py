@@ -27,7 +27,8 @@ def test_a_rule_quotes_its_law(rule: Rule) -> None:
     assert re.fullmatch(r"https://\S+", rule.source), rule.source
     assert re.fullmatch(r"[a-z_]+\.[a-z-]+", rule.id), rule.id
     assert rule.area in AREA_NAMES
-    assert rule.level in ("MUST", "MAY")
+    assert rule.obligation in ("MUST", "MAY")
+    assert rule.level in (1, 2, 3, 4)
     assert rule.kinds
 
 

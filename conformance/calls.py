@@ -1,0 +1,112 @@
+"""One application of an op to leaves, drawn so that it fits; and the sweep: every op once in each of its roles.
+
+Random programs meet each of some five hundred ops sooner or later. The sweep meets each at once: differentiated, differentiated
+twice, and at zeros, ties and extremes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from conformance.areas import BY_NAME, Area
+from conformance.catalog import CATALOG, MISBEHAVING, Op, Shape, size
+from conformance.chooser import SeededChooser
+from conformance.generate import Generator
+from conformance.program import AnyStep, Apply, Backward, Grad, Leaf, Mutate, Program
+from conformance.scope import Scope
+from conformance.slots import FLOATS
+from conformance.values import values
+from conformance.vocabulary import Vocabulary
+
+ATTEMPTS = 40  # draws of operands for an op before it is left out
+
+
+class Call(NamedTuple):
+    """An application of an op to leaves."""
+
+    op: Op
+    leaves: tuple[Leaf, ...]
+    params: dict[str, Any]
+    shapes: tuple[Shape, ...]
+
+
+def drawn(op: Op, vocabulary: Vocabulary, area: Area, dtype: str | None = None) -> Call | None:
+    """Operands that fit the op, by a chooser of its own, so that the same op is asked of every engine in the same way."""
+    chooser = SeededChooser(sum(map(ord, op.name)))
+    for _ in range(ATTEMPTS):
+        generator = Generator(chooser, area, vocabulary)
+        chosen = generator.operands(op, generator.leaf(requires_grad=False, dtype=dtype))
+        if chosen is None:
+            continue
+        inputs, params, shapes, _ = chosen
+        made = {step.out: step for step in generator.steps if isinstance(step, Leaf)}
+        if all(s.name in made for s in inputs) and all(map(size, shapes)) and size(inputs[0].shape) > 1:
+            return Call(op, tuple(made[s.name] for s in inputs), params, shapes)
+    return None
+
+
+def sweep(role: Role, vocabulary: Vocabulary) -> Iterator[Program]:
+    """A program for each op of the vocabulary, in this role."""
+    if not set(role.moves) <= vocabulary.moves or not set(role.ops) <= vocabulary.ops:
+        return
+    for op in CATALOG.values():
+        if op.name in vocabulary.ops and op.name not in MISBEHAVING and not op.constant and op.kinds[0] == "float":
+            call = drawn(op, vocabulary, BY_NAME[role.area])
+            if call is not None:
+                yield role.program(call)
+
+
+def _begin(call: Call) -> tuple[list[AnyStep], int, list[int]]:
+    """Leaves that require grad, and the op on them; with the result and the leaves."""
+    steps: list[AnyStep] = [
+        Leaf(k, leaf.shape, leaf.values, leaf.dtype, leaf.dtype in FLOATS) for k, leaf in enumerate(call.leaves)
+    ]
+    leaves = [step.out for step in steps if isinstance(step, Leaf) and step.requires_grad]
+    inputs = tuple(range(len(steps)))
+    if not call.op.inplace:
+        outs = tuple(range(len(steps), len(steps) + len(call.shapes)))
+        return [*steps, Apply(call.op.name, inputs, outs, call.params)], outs[0], leaves
+    target = len(steps)
+    steps += [Apply("clone", (0,), (target,)), Mutate(call.op.name, target, inputs[1:], call.params)]
+    return steps, target, leaves
+
+
+def _once(call: Call) -> Program:
+    """The op, differentiated."""
+    steps, root, _ = _begin(call)
+    return Program((*steps, Backward((root,), (values("signed", 1, size(call.shapes[0])),))))
+
+
+def _twice(call: Call) -> Program:
+    """The square of the op, differentiated, and its gradients differentiated again: linear ops too have something to give."""
+    steps, result, leaves = _begin(call)
+    root = result + len(call.shapes)
+    steps.append(Apply("square", (result,), (root,)))
+    outs = tuple(range(root + 1, root + 1 + len(leaves)))
+    gradient = (values("signed", 1, size(call.shapes[0])),)
+    steps.append(Grad(outs, (root,), tuple(leaves), gradient, create_graph=True, allow_unused=True))
+    known = Scope.of(Program(tuple(steps))).slots
+    found = tuple(out for out in outs if out in known)  # a gradient that is None fills no slot
+    return Program(
+        (*steps, Backward(found, tuple(values("signed", 2 + k, size(known[out].shape)) for k, out in enumerate(found))))
+    )
+
+
+class Role(NamedTuple):
+    """What the sweep does with every op: the area whose values and shapes the operands have, and the program.
+
+    `moves` and `ops` are what an engine's vocabulary must have for it.
+    """
+
+    area: str
+    program: Callable[[Call], Program]
+    moves: tuple[str, ...]
+    ops: tuple[str, ...]
+
+
+ROLES = (
+    Role("gradients", _once, ("backward",), ("clone",)),
+    Role("conventions", _once, ("backward",), ("clone",)),
+    Role("grad", _twice, ("higher", "backward"), ("clone", "square")),
+)

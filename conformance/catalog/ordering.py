@@ -1,0 +1,108 @@
+"""Order statistics: sorting, selection, extrema with their places, running extrema.
+
+Ties make some places arbitrary, so that the rows are marked as having kinks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from conformance.catalog import draws, shapes
+from conformance.catalog.bounds import Bounds, Shape, keep
+from conformance.catalog.op import Op, ParamsRule, ShapeRule
+from conformance.chooser import Chooser
+
+Params = dict[str, Any]
+Shapes = Sequence[Shape]
+
+
+def order(name: str, code: str, shape: ShapeRule, params: ParamsRule, saves: str = "", indices: int = 1) -> Op:
+    """A row for an op that picks values by their order."""
+    return Op(name, code, "reduce", keep, shape, params, saves=saves, kink=True, index_outputs=indices)
+
+
+def a_sort(chooser: Chooser, shape: Shape) -> Params | None:
+    """An axis and a direction."""
+    return {**(draws.a_dim(chooser, shape) or {}), "descending": chooser.below(2) == 1} if shape else None
+
+
+def some_largest(chooser: Chooser, shape: Shape) -> Params | None:
+    """How many entries of the last axis, and from which end."""
+    return {"k": 1 + chooser.below(shape[-1]), "largest": chooser.below(2) == 0} if shape and 0 not in shape else None
+
+
+def the_last(chooser: Chooser, shape: Shape) -> Params | None:
+    """The last axis, kept or not."""
+    return {"keepdim": chooser.below(2) == 1} if shape and 0 not in shape else None
+
+
+def one_by_rank(chooser: Chooser, shape: Shape) -> Params | None:
+    """A rank along the last axis, the axis kept or not."""
+    return {"k": 1 + chooser.below(shape[-1]), "keepdim": chooser.below(2) == 1} if shape and 0 not in shape else None
+
+
+def same_twice(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
+    """Values and their places, in the operand's shape."""
+    return shapes.along_axis(shapes_, params) * 2
+
+
+def taken(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
+    """`k` entries along the last axis, with their places."""
+    shape = shapes_[0]
+    if not shape or not 0 <= params["k"] <= shape[-1]:
+        raise shapes.ShapeError(f"{params['k']} entries along the last axis of {shape}")
+    return ((*shape[:-1], params["k"]),) * 2
+
+
+def ranked(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
+    """A reduction over the last axis that gives the value of rank `k` and its place."""
+    if not shapes_[0] or not 1 <= params["k"] <= shapes_[0][-1]:
+        raise shapes.ShapeError(f"rank {params['k']} along the last axis of {shapes_[0]}")
+    return shapes.drop_axis_twice(shapes_, {"dim": -1, **params})
+
+
+def mixed_up(xs: Sequence[Bounds], p: Params, s: Shapes) -> Bounds | None:
+    """a / 64 on numbers from 0 to 28, whose order is known where a is below 32"""
+    return Bounds(-0.5, 28.5, None) if xs[0].magnitude < 32 else None
+
+
+def over_the_last(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
+    """A reduction over the last axis that gives a value and its place."""
+    return shapes.drop_axis_twice(shapes_, {"dim": -1, **params})
+
+
+def two_scalars(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
+    """Two 0-dim results."""
+    return ((), ())
+
+
+FULL = draws.a_full_dim
+
+# Of equal values torch takes any, so that there are none: an axis has no more than 24 entries.
+DISTINCT = "a / 64.0 + torch.arange(a.shape[-1]) * 11 % 29"
+
+
+def distinct(name: str, arguments: str, shape: ShapeRule, params: ParamsRule) -> Op:
+    """A row for an op that picks from distinct values along the last axis."""
+    return Op(name, f"torch.{arguments.replace('(', f'({DISTINCT}, ', 1)}", "reduce", mixed_up, shape, params, index_outputs=1)
+
+
+OPS = (
+    distinct("kthvalue", "kthvalue(k, dim=-1, keepdim=keepdim)", ranked, one_by_rank),
+    distinct("topk", "topk(k, dim=-1, largest=largest)", taken, some_largest),
+    distinct("median_dim", "median(dim=-1, keepdim=keepdim)", over_the_last, the_last),
+    order("sort", "torch.sort(a, dim=dim, descending=descending, stable=True)", same_twice, a_sort),
+    order("msort", "torch.msort(a)", shapes.same, draws.rows, indices=0),
+    order("min", "a.min()", shapes.scalar, draws.elements, "a out", indices=0),
+    order("min_dim", "a.min(dim=dim, keepdim=keepdim)", shapes.drop_axis_twice, FULL),
+    # Of a tensor that reaches one place several times torch takes a wrong median.
+    order("median", "a.contiguous().median()", shapes.scalar, draws.elements, "a out", indices=0),
+    order("nanmedian", "a.contiguous().nanmedian()", shapes.scalar, draws.elements, "a out", indices=0),
+    order("mode", "torch.mode(a, dim=dim, keepdim=keepdim)", shapes.drop_axis_twice, FULL),
+    order("cummax", "torch.cummax(a, dim=dim)", same_twice, draws.full_dim_of_full, saves="a"),
+    order("cummin", "torch.cummin(a, dim=dim)", same_twice, draws.full_dim_of_full, saves="a"),
+    order("amax_all", "a.amax()", shapes.scalar, draws.elements, "a out", indices=0),
+    order("amin_all", "a.amin()", shapes.scalar, draws.elements, "a out", indices=0),
+    order("aminmax", "torch.aminmax(a)", two_scalars, draws.elements, "a out", indices=0),
+)

@@ -1,0 +1,75 @@
+"""Moves that handle gradients as tensors: kept, assigned, handed over, written into."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.catalog import size
+from conformance.program import AssignGrad, Backward, ReadGrad, RetainGrad, ZeroGrad
+
+if TYPE_CHECKING:
+    from conformance.generate import Generator
+    from conformance.slots import Slot
+
+
+def zero_grad(g: Generator) -> None:
+    """Forget or zero an accumulated gradient."""
+    slot = g.some(accumulated(g))
+    if slot is not None:
+        g.emit(ZeroGrad(slot.name, g.below(2) == 0))
+
+
+def read_grad(g: Generator) -> None:
+    """`.grad` as a tensor of the program."""
+    slot = g.some(accumulated(g))
+    if slot is not None:
+        g.emit(ReadGrad(g.fresh(), slot.name))
+
+
+def accumulated(g: Generator) -> list[Slot]:
+    """Slots that have a gradient."""
+    return [s for s in g.live if g.scope.accumulated >> s.name & 1]
+
+
+def assign_grad(g: Generator) -> None:
+    """`.grad` of a leaf is set to a tensor of the program."""
+    leaf = g.some([s for s in g.requiring() if s.is_leaf])
+    if leaf is not None:
+        fitting = [
+            s for s in g.floats if s.shape == leaf.shape and s.dtype == leaf.dtype and not s.requires_grad and s is not leaf
+        ]
+        source = g.some(fitting) or g.leaf(leaf.shape, False, leaf.dtype)
+        g.emit(AssignGrad(leaf.name, source.name))
+
+
+def bad_assignment(g: Generator) -> None:
+    """`.grad` of a leaf is set to a tensor that does not fit it."""
+    leaf = g.some([s for s in g.requiring() if s.is_leaf])
+    if leaf is not None:
+        misfit = g.some([s for s in g.floats if (s.shape != leaf.shape or s.dtype != leaf.dtype) and not s.requires_grad])
+        longer = (*leaf.shape, 2) if len(leaf.shape) < 4 else leaf.shape[1:]
+        g.emit(AssignGrad(leaf.name, (misfit or g.leaf(longer, False, leaf.dtype)).name))
+
+
+def handed_gradient(g: Generator) -> None:
+    """backward() of a root with a tensor of the program as its gradient, which must stay as it is."""
+    root = g.some([s for s in g.requiring() if size(s.shape)])  # whose memory nothing lies in cannot be told
+    if root is not None:
+        fitting = [s for s in g.floats if s.shape == root.shape and s.dtype == root.dtype and not s.requires_grad]
+        gradient = g.some(fitting) or g.leaf(root.shape, False, root.dtype)
+        g.emit(Backward((root.name,), (gradient.name,), (None, True)[g.below(2)], handed=True))
+
+
+def write_grad(g: Generator) -> None:
+    """An in-place op into an accumulated gradient: nobody else's may change."""
+    slot = g.some(accumulated(g))
+    if slot is not None:
+        g.emit(ReadGrad(g.fresh(), slot.name))
+        g.mutate([g.floats[-1]])
+
+
+def retain_grad(g: Generator) -> None:
+    """retain_grad() on something that requires grad."""
+    slot = g.some(g.requiring())
+    if slot is not None:
+        g.emit(RetainGrad(slot.name))

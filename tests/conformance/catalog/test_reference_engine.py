@@ -1,0 +1,93 @@
+"""Every row of the catalogue on the reference engine: values, gradients, and gradients of gradients are torch's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from conformance.areas import LIMIT, MOST_ELEMENTS, SHAPES
+from conformance.catalog import CATALOG, Bounds, Op, ShapeError, size
+from conformance.chooser import SeededChooser
+from conformance.engines.reference import ReferenceEngine
+from conformance.engines.torch_engine import TorchEngine
+from conformance.execute import Executor
+from conformance.judge import Judge
+from conformance.observe import facets_of
+from conformance.program import AnyStep, Apply, Backward, Grad, Leaf, Mutate, Program
+from conformance.values import BANKS, indices, values
+
+# Where gradients lie in memory is not an op's business.
+SEEN = facets_of(TorchEngine()) - {"memory", "base"}
+JUDGE = Judge(Executor(TorchEngine(), SEEN), Executor(ReferenceEngine(), SEEN))
+DRAWS = 40
+PROGRAMS = 2
+
+
+class Drawn:
+    """An op on leaves of its own, as generation would draw it, or `fits` false."""
+
+    def __init__(self, op: Op, chooser: SeededChooser, bank: str) -> None:
+        self.leaves: list[Leaf] = []
+        self.bank = bank
+        self.chooser = chooser
+        self.fits = False
+        first = SHAPES[chooser.below(len(SHAPES))]
+        params = op.params(chooser, first)
+        if params is None:
+            return
+        bounds = [self.leaf(first, op.kinds[0], 4)]
+        bounds += [self.leaf(need.shape, need.dtype, need.below) for need in op.partners(chooser, first, params)]
+        shapes = [leaf.shape for leaf in self.leaves]
+        try:
+            self.results = op.shape(shapes, params)
+        except (ShapeError, IndexError):
+            return
+        known = op.bounds(bounds, params, shapes)
+        self.params: dict[str, Any] = params
+        self.fits = known is not None and known.magnitude <= LIMIT and max(map(size, self.results)) <= MOST_ELEMENTS
+
+    def leaf(self, shape: tuple[int, ...], kind: str, below: int) -> Bounds:
+        """One more leaf."""
+        offset, count, out = self.chooser.below(12), size(shape), len(self.leaves)
+        if kind == "float":
+            self.leaves.append(Leaf(out, shape, values(self.bank, offset, count), "float64", True))
+            return BANKS[self.bank][1]
+        self.leaves.append(Leaf(out, shape, indices(offset, count, below if kind == "int64" else 2), kind))  # type: ignore[arg-type]
+        return Bounds(0.0, max(below, 1), 0)
+
+
+def program(op: Op, drawn: Drawn) -> Program:
+    """The op, a gradient with a graph of its own, and a gradient of that; in-place on copies of the leaves."""
+    count = len(drawn.leaves)
+    floats = tuple(leaf.out for leaf in drawn.leaves if leaf.dtype == "float64")
+    steps: list[AnyStep] = list(drawn.leaves)
+    if op.inplace:
+        steps += [Apply("clone", (0,), (count,)), Mutate(op.name, count, tuple(range(1, count)), drawn.params)]
+        outs: tuple[int, ...] = (count,)
+    else:
+        outs = tuple(range(count, count + len(drawn.results)))
+        steps.append(Apply(op.name, tuple(range(count)), outs, drawn.params))
+    if op.index_outputs + op.constant_outputs >= len(outs) or op.kinds[0] != "float":
+        return Program(tuple(steps))
+    seed, further = (values("signed", offset, size(drawn.results[0])) for offset in (1, 2))
+    gradient = outs[-1] + 1
+    if "use_reentrant=True" in op.torch or "function" in op.name or op.new_leaf:
+        return Program((*steps, Backward((outs[0],), (seed,), True), Backward((outs[0],), (further,))))
+    steps.append(Grad((gradient,), (outs[0],), floats[:1], (seed,), None, True, True))
+    last = values("signed", 3, size(drawn.leaves[0].shape))
+    return Program((*steps, Backward((outs[0],), (further,), True), Backward((gradient,), (last,))))
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_rows_hold_on_the_reference_engine(name: str) -> None:
+    """Programs of the one op show no difference, but for rounding."""
+    op = CATALOG[name]
+    for bank in ("positive", "signed"):
+        chooser = SeededChooser(len(name))
+        drawn = [d for d in (Drawn(op, chooser, bank) for _ in range(DRAWS)) if d.fits][:PROGRAMS]
+        differences = [JUDGE.first_difference(program(op, d)) for d in drawn]
+
+        assert [d and d[0] for d in differences] == [None] * len(drawn)

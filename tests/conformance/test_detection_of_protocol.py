@@ -1,0 +1,43 @@
+"""Planted defects in hooks, modes, roots, functions and checkpoints are found, and each is named by its rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+from mutants_of_hooks import HOOKS
+from mutants_of_protocol import PROTOCOL
+from mutants_of_torch import Mutant
+
+from conformance.program import Apply, Mutate
+from conformance.record import Failure
+from conformance.rules import RULES
+from conformance.run import Options, Run
+
+PROGRAMS = 600
+
+# Ops that the exemplars of rules use: random programs over the whole catalogue meet each too seldom.
+COMMON = {step.op for rule in RULES.values() for step in rule.exemplar().steps if isinstance(step, (Apply, Mutate))}
+
+mutants = pytest.mark.parametrize("mutant", (*HOOKS, *PROTOCOL), ids=lambda mutant: mutant.name.replace(" ", "-"))
+
+
+@mutants
+def test_a_planted_defect_is_found_by_random_programs(mutant: Mutant, torch_engine: Any) -> None:
+    """Random programs of the rule's area find the defect and name the rule, without the help of its exemplar."""
+    engine = mutant.make()
+    engine.ops = {name: code for name, code in engine.ops.items() if name in COMMON}
+    run = Run(engine, torch_engine, Options(programs=PROGRAMS, areas=(mutant.area,)))
+
+    assert mutant.rule in {line.rule for line in run.search() if isinstance(line, Failure)}
+
+
+@mutants
+def test_a_planted_defect_is_found_by_the_exemplar_of_its_rule(mutant: Mutant, torch_engine: Any) -> None:
+    """Where the rule's own program runs into the defect, the rule is broken; elsewhere it is not blamed."""
+    run = Run(mutant.make(), torch_engine, Options(programs=0, rules=(mutant.rule,)))
+
+    assert {line.rule for line in run if isinstance(line, Failure)} <= {mutant.rule}
