@@ -137,6 +137,7 @@ class Feature(IntFlag):
     BECAME_NOT_FINITE = auto()  # what was seen has some, and what was to be seen has none
     AT_POLE = auto()  # it is gone where the leaves move a little, away from a pole
     NOT_REPEATED = auto()  # it was seen once, and not again
+    MODE_OF_HOOK = auto()  # the hooks that torch calls were called, in another grad mode
     AT_KINK = auto()  # it is gone where the leaves move a little
     EXPECTED_NONE = auto()  # there was to be no gradient
     VIEW_UNDER_NO_GRAD = auto()  # it is a flag of a view that was made where nothing was recorded

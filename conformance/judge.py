@@ -108,6 +108,8 @@ class Judge:
             features |= BITS.HELD
         if _shares_gradients(expected):
             features |= BITS.ORACLE_SHARES
+        if difference.facet == "order" and _handles(difference.expected) == _handles(difference.observed):
+            features |= BITS.MODE_OF_HOOK
         if difference.facet in ("memory", "grad_memory"):
             own = difference.expected in (difference.slot, f"the gradient of {difference.slot}")
             features |= BITS.SHARED if own else BITS.SHARING_LOST
@@ -142,6 +144,11 @@ class Judge:
         arbiter = _Arbiter(self.oracle, kept, expected, "thorough", stash=True)
         differences = compare(expected, observed, self._agreement(program))
         return all(d.facet not in (*NUMBERS, "error") or arbiter.acquits(d) for d in differences)
+
+
+def _handles(calls: Any) -> Any:
+    """Which hooks were called, without the mode."""
+    return [call[0] for call in calls] if isinstance(calls, list) else calls
 
 
 def _told_by_numbers(difference: Difference) -> int:

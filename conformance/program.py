@@ -336,19 +336,27 @@ def check_structure(program: Program) -> None:
         raise InvalidProgram(f"{len(program.steps)} steps are more than {Program.CAPACITY} - at `$.steps`")
     alive: set[int] = set()
     filled: set[int] = set()
+    handles: set[int] = set()
     depth = 0
     for place, step in enumerate(program.steps):
         for slot in step.reads():
             if slot not in alive:
                 state = "was dropped" if slot in filled else "is not filled"
                 raise InvalidProgram(f"slot {slot} {state} before this step - at `$.steps[{place}]`")
+            if isinstance(step, Unhook) != (slot in handles):
+                held = "the handle of a hook" if slot in handles else "no handle of a hook"
+                raise InvalidProgram(f"slot {slot} holds {held} - at `$.steps[{place}]`")
         for slot in step.makes():
             if slot in filled or slot < 0:
                 raise InvalidProgram(f"slot {slot} is already filled or negative - at `$.steps[{place}]`")
             filled.add(slot)
             alive.add(slot)
+        if isinstance(step, Hook):
+            handles.add(step.out)
         if isinstance(step, Drop):
             alive.discard(step.target)
+        elif isinstance(step, Unhook):
+            alive.discard(step.handle)
         depth += isinstance(step, Enter) - isinstance(step, Exit)
         if depth < 0:
             raise InvalidProgram(f"exit without a region - at `$.steps[{place}]`")

@@ -125,8 +125,9 @@ RULES = (
     _rule("replaces", "What a hook gives back takes the gradient's place: below, and in .grad.",
           "Scaling and clipping of gradients rest on it.", F.HOOK_DOUBLES, lambda: hooked("tensor", "double"), TENSOR,
           facets=frozenset({"grad", "value", "error"})),
-    _rule("mode", "Hooks run without recording in an ordinary backward and with it under create_graph.",
-          "A hook that is recorded keeps every step's graph alive.", F(0), recorded, facets=frozenset({"order"})),
+    Rule(id="hooks.mode", source=SOURCE, exemplar=recorded, needs=F.HOOK, claim_needs=F.MODE_OF_HOOK, kinds=WRONG,
+         facets=frozenset({"order"}), why="A hook that is recorded keeps every step's graph alive.",
+         statement="Hooks run without recording in an ordinary backward and with it under create_graph."),
     _rule("sees", "A hook is called once in each backward that computes its tensor's gradient, and sees the whole sum.",
           "A hook called per branch sees parts of the gradient.", F(0), hooked, TENSOR, facets=SEEN | {"error", "grad", "value"}),
 )  # fmt: skip

@@ -22,7 +22,7 @@ PROGRAMS = 600
 # Ops that the exemplars of rules use: random programs over the whole catalogue meet each too seldom.
 COMMON = {step.op for rule in RULES.values() for step in rule.exemplar().steps if isinstance(step, (Apply, Mutate))}
 
-mutants = pytest.mark.parametrize("mutant", (*HOOKS, *PROTOCOL), ids=lambda mutant: mutant.name.replace(" ", "-"))
+mutants = pytest.mark.parametrize("mutant", [*HOOKS, *PROTOCOL], ids=lambda mutant: mutant.name.replace(" ", "-"))
 
 
 @mutants
