@@ -52,7 +52,7 @@ AREAS: tuple[Area, ...] = (
     Area("broadcasting", "Broadcasting and promotion", 1, weights("leaf 3, constant 1, op 9"),
          weights("binary 12, matmul 2, reduce 1, view 1"), (2, 6),
          shapes=((2, 3), (3,), (1,), (2, 1), (), (1, 3), (2, 1, 2), (2,), (1, 1), (3, 1, 2), (2, 2, 1, 1))),
-    Area("empty", "Empty and 0-dim tensors", 1, weights("leaf 3, op 9, view 2, mutate 1, backward 2, again 1"), PURE, (2, 7),
+    Area("empty", "Empty and 0-dim tensors", 1, weights("leaf 3, op 9, view 2, mutate 3, backward 2, again 1"), PURE, (2, 7),
          shapes=((), (0,), (2, 0), (1,), (0, 3), (), (2, 0, 2), (1, 0), (2,))),
     Area("order", "Order of execution", 1, weights("leaf 1, op 12, hook 1, backward 1, again 1"),
          weights("pointwise 5, binary 9"), (6, 14), exact=True),
@@ -77,7 +77,7 @@ AREAS: tuple[Area, ...] = (
                  "backward 3, again 2, zero_grad 1, retain_grad 1"), PLAIN, (4, 9)),
     Area("pipeline", "Pipeline schedules", 3, {}, {}),
     Area("grad", "grad() and higher order", 4,
-         weights("leaf 2, op 8, grad 4, higher 5, leaf_of_result 2, backward 1, read_grad 1"),
+         weights("leaf 2, op 8, grad 4, higher 5, leaf_of_result 2, differentiable_gradient 2, backward 1, read_grad 1"),
          weights("pointwise 7, binary 6, reduce 2, matmul 1, view 1, index 1"), (3, 8)),
     Area("hooks", "Hooks on gradients", 4,
          weights("leaf 1, op 6, hook 7, bad_hook 1, unhook 1, mutate 2, retain_grad 1, backward 3, again 1, grad 1, higher 1"),
@@ -86,12 +86,13 @@ AREAS: tuple[Area, ...] = (
          weights("leaf 1, op 9, packing 4, mutate_used 3, backward 2, again 1, grad 1"),
          weights("pointwise 6, binary 6, reduce 2, view 1, shape 2, index 2"), (3, 8), own=False),
     Area("functions", "Custom functions", 4,
-         weights("leaf 2, op 9, misbehave 1, differentiate_once_more 1, write_by_function 1, view 1, mutate 1,"
+         weights("leaf 2, op 9, misbehave 1, differentiate_once_more 1, write_by_function 1, drop 2, view 1, mutate 1,"
                  " mutate_used 1, backward 2, again 1, grad 1, higher 1"),
          weights("function 12, pointwise 2, binary 3")),
     Area("conventions", "Numeric conventions", 4, weights("leaf 4, op 8, higher 1"), PURE, (2, 5), special=True),
     Area("errors", "Refusals", 4,
-         weights("leaf 2, op 6, detach 1, view 1, bad_call 6, written_expansion 1, bad_hook 1, bad_export 1, bad_assignment 1,"
+         weights("leaf 2, op 6, detach 1, view 1, bad_call 6, written_expansion 1, written_unrecorded_view 1, bad_hook 1,"
+                 "bad_export 1, bad_assignment 1,"
                  "backward 1"), PLAIN, (2, 6)),
     # Last, since torch's checkpoint imports its compiler, which takes seconds.
     Area("checkpoint", "Checkpointing", 4, weights("leaf 2, op 9, region 1, backward 2, again 1, grad 1, hook 1"),

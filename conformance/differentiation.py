@@ -37,7 +37,7 @@ def backward(scope: Scope, step: Backward) -> None:
         features |= _F.HANDED_GRADIENT
     if step.inputs is not None:
         features |= _F.INPUTS
-        leaves &= sum(1 << i for i in set(step.inputs))
+        leaves = walked & sum(1 << i for i in set(step.inputs))  # a non-leaf too, if it is named
     if scope.accumulated & leaves:
         features |= _F.ACCUMULATED_AGAIN
     scope.accumulated |= leaves

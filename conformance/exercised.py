@@ -21,10 +21,15 @@ def by_operands(op: Op, inputs: list[Slot], interior: int) -> int:
         if s in inputs[:number]:
             features |= _F.REPEATED_OPERAND
         if broadcasts and s.shape != shape:
-            features |= by_stretching(shape, s.shape)
+            features |= by_stretching(shape, s.shape) if op.chapter != "matmul" else by_batches(shape, s.shape)
         if s.depth != inputs[0].depth and s.graph & inputs[0].graph & interior:
             features |= _F.SKIP
     return features
+
+
+def by_batches(a: Shape, b: Shape) -> int:
+    """Two different factors of a product of matrices: what stands before the last two axes is broadcast."""
+    return by_stretching(a[:-2], b[:-2]) if a[:-2] != b[:-2] else 0
 
 
 @lru_cache(maxsize=1024)

@@ -285,7 +285,7 @@ class Generator:
         inputs = None
         if named:
             graph = roots[0].graph
-            reached = [s for s in self.requiring() if s.is_leaf and graph >> s.name & 1]
+            reached = [s for s in self.requiring() if graph >> s.name & 1]
             if not reached:
                 return
             inputs = tuple(s.name for s in reached[: 1 + self.below(len(reached))])

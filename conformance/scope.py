@@ -259,6 +259,8 @@ class Scope:
         if graph:
             if not target.requires_grad:
                 self.features |= _F.FLAG_GAINED_IN_PLACE
+            if not target.shape:
+                self.features |= _ZERO_DIM
             base = target.base
             for member in storage.members:
                 if member.base is base:

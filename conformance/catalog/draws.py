@@ -183,24 +183,26 @@ def rolled(chooser: Chooser, shape: Shape) -> Params | None:
 
 
 def peer(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
-    """A second operand that broadcasts with the first: equal, with some axes 1, or of lower rank."""
-    return _companions(shape)[chooser.below(6)]
+    """A second operand that broadcasts with the first: equal, with some axes 1, of lower rank, or stretched where it is not."""
+    return _companions(shape)[chooser.below(7)]
 
 
 def two_peers(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
     """Two further operands that broadcast with the first."""
     companions = _companions(shape)
-    return companions[chooser.below(6)] + companions[chooser.below(6)]
+    return companions[chooser.below(7)] + companions[chooser.below(7)]
 
 
 @lru_cache(maxsize=512)
 def _companions(shape: Shape) -> tuple[tuple[Need], ...]:
-    """Six shapes that broadcast with this one, the simplest first and most often."""
+    """Seven shapes that broadcast with this one, the simplest first and most often; with the last, both are stretched."""
     same = (Need(shape),)
     if not shape:
-        return (same,) * 6
+        return (same,) * 7
     lower, wider = Need(shape[1:]), Need((1, *shape[1:]) if shape[0] != 1 else (2, *shape[1:]))
-    return same, same, same, (lower,), (wider,), (Need((*shape[:-1], 1)),)
+    exchanged = tuple(3 if n == 1 else 1 for n in shape)
+    both = exchanged if len(set(exchanged)) == 2 or len(shape) > 3 else (2, *(1 for _ in shape))
+    return same, same, same, (lower,), (wider,), (Need((*shape[:-1], 1)),), (Need(both),)
 
 
 def twin(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
@@ -237,7 +239,7 @@ def mask(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
 
 def mask_and_peer(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
     """A mask of the same shape, and an operand that broadcasts with the first."""
-    return Need(shape, "bool"), *_companions(shape)[chooser.below(6)]
+    return Need(shape, "bool"), *_companions(shape)[chooser.below(7)]
 
 
 def right_factor(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:

@@ -36,6 +36,8 @@ MOVES: dict[str, Callable[[Any], Any]] = {
     "handed_gradient": gradients.handed_gradient,
     "zero_grad": gradients.zero_grad,
     "read_grad": gradients.read_grad,
+    "differentiable_gradient": gradients.differentiable_gradient,
+    "written_unrecorded_view": aliases.written_unrecorded_view,
     "write_grad": gradients.write_grad,
     "retain_grad": gradients.retain_grad,
     "detach": aliases.detach,

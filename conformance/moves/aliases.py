@@ -59,6 +59,17 @@ def written_expansion(g: Generator) -> None:
         g.emit(Mutate("mul_scalar_", out, (), {"value": 2.0}))
 
 
+def written_unrecorded_view(g: Generator) -> None:
+    """A write, with recording on, into a view that was made without: which history it would change is not known."""
+    slot = g.some([s for s in g.requiring() if not s.is_leaf and s.shape and 0 not in s.shape])
+    if slot is not None and g.scope.recording and {"select", "mul_scalar_"} <= g.tables.names:
+        out = g.fresh()
+        g.emit(Enter("no_grad"))
+        g.emit(Apply("select", (slot.name,), (out,), {"dim": 0, "index": 0}))
+        g.emit(Exit())
+        g.emit(Mutate("mul_scalar_", out, (), {"value": 2.0}))
+
+
 def mutate_index(g: Generator) -> None:
     """A write into an index that an op has saved."""
     slot = g.some([s for s in g.live if s.dtype == "int64" and s.storage.saved_input_at >= 0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.catalog import size
-from conformance.program import AssignGrad, Backward, ReadGrad, RetainGrad, ZeroGrad
+from conformance.program import AssignGrad, Backward, Grad, ReadGrad, RetainGrad, ZeroGrad
 
 if TYPE_CHECKING:
     from conformance.generate import Generator
@@ -58,6 +58,19 @@ def handed_gradient(g: Generator) -> None:
         fitting = [s for s in g.floats if s.shape == root.shape and s.dtype == root.dtype and not s.requires_grad]
         gradient = g.some(fitting) or g.leaf(root.shape, False, root.dtype)
         g.emit(Backward((root.name,), (gradient.name,), (None, True)[g.below(2)], handed=True))
+
+
+def differentiable_gradient(g: Generator) -> None:
+    """grad() with a gradient that requires grad itself, and the result differentiated with respect to it."""
+    root = g.some([s for s in g.requiring() if not s.is_leaf])
+    if root is None:
+        return
+    leaves = [s for s in g.requiring() if s.is_leaf and root.graph >> s.name & 1]
+    if leaves:
+        gradient, out = g.leaf(root.shape, True, root.dtype), g.fresh()
+        leaf = leaves[g.below(len(leaves))]
+        g.emit(Grad((out,), (root.name,), (leaf.name,), (gradient.name,), create_graph=True))
+        g.backward_from(g.scope.slots[out])
 
 
 def write_grad(g: Generator) -> None:

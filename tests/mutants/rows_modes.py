@@ -11,7 +11,7 @@ ROWS: tuple[Mutant, ...] = (
         source="pytorch: detach() shares its storage (class)",
         file="tensor.py",
         before="        return alias(self._array, storage)\n",
-        after='        return alias(self._array.copy(order="K"), Storage(0))\n',
+        after='        return alias(self._array.copy(order="K"), Storage.at(0))\n',
         areas=("detach", "views", "versions"),
         steps=3,
     ),
@@ -77,7 +77,7 @@ ROWS: tuple[Mutant, ...] = (
         before="    if version is None:\n        raise errors.InferenceTensorError(",
         after=(
             "    if version is None:\n"
-            "        return _t.alias(entry._array, Storage(0)), 0\n"
+            "        return _t.alias(entry._array, Storage.at(0)), 0\n"
             "    if version is None:\n"
             "        raise errors.InferenceTensorError("
         ),

@@ -80,7 +80,7 @@ ROWS: tuple[Mutant, ...] = (
             '"Can\'t call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")\n'
         ),
         after="        pass\n",
-        areas=("errors", "requires_grad"),
+        areas=("errors", "requires_grad", "grad_modes"),
         steps=2,
     ),
 )

@@ -25,7 +25,7 @@ ROWS: tuple[Mutant, ...] = (
         file="tensor.py",
         before='version counter, outside the graph; not a view."""\n',
         after='''version counter, outside the graph; not a view."""
-        return alias(self._array, Storage(None if self._storage.version is None else 0))
+        return alias(self._array, Storage.at(None if self._storage.version is None else 0))
 ''',
         areas=("detach", "versions"),
         steps=3,
