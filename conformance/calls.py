@@ -93,21 +93,6 @@ def _twice(call: Call) -> Program:
     )
 
 
-def _thrice(call: Call) -> Program:
-    """The square of the op, differentiated three times with respect to its first operand."""
-    steps, result, leaves = _begin(call)
-    root = result + len(call.shapes)
-    steps.append(Apply("square", (result,), (root,)))
-    shape = call.shapes[0]
-    for k in range(2):
-        gradient = (values("signed", 1 + k, size(shape)),)
-        steps.append(Grad((root + 1,), (root,), tuple(leaves[:1]), gradient, create_graph=True, allow_unused=True))
-        root, shape = root + 1, call.leaves[0].shape
-        if root not in Scope.of(Program(tuple(steps))).slots:  # the gradient is None: there is nothing to go on from
-            return Program(tuple(steps))
-    return Program((*steps, Backward((root,), (values("signed", 3, size(shape)),))))
-
-
 class Role(NamedTuple):
     """What the sweep does with every op: the area whose values and shapes the operands have, and the program.
 
@@ -124,5 +109,4 @@ ROLES = (
     Role("gradients", _once, ("backward",), ("clone",)),
     Role("conventions", _once, ("backward",), ("clone",)),
     Role("grad", _twice, ("higher", "backward"), ("clone", "square")),
-    Role("grad", _thrice, ("higher", "backward"), ("clone", "square")),
 )
