@@ -50,10 +50,6 @@ RULES = (
          statement="A graph whose nodes saved nothing can be walked again without retain_graph.",
          why="There is nothing to free.", kinds=frozenset({"spurious error", "wrong value", "wrong state"}),
          claim_needs=F.FREED_REFUSED),
-    Rule(id="lifetime.retained", source=SOURCE, exemplar=lambda: _again("square", True), needs=F.RETAINED_AGAIN,
-         statement="With retain_graph=True the graph can be walked again, to the same gradients.",
-         why="Several losses over one trunk rest on it.", kinds=frozenset({"spurious error", "wrong value", "wrong state"}),
-         facets=frozenset({"grad", "error"})),
     Rule(id="lifetime.dropped", source=SOURCE, exemplar=dropped, needs=F.DROPPED,
          statement="A tensor lives on only where a node saved it, and no longer than the graph's buffers.",
          why="Memory held by the graph is what limits batch size.", claim_needs=F.HELD, kinds=frozenset({"wrong state"}),
@@ -62,4 +58,12 @@ RULES = (
          statement="A node that saves an input keeps the very tensor, with all that hangs on it.",
          why="An engine may save the values alone and let the object go.", kinds=frozenset({"wrong state"}),
          facets=frozenset({"alive"}), traits=frozenset({"liveness"})),
+)  # fmt: skip
+
+# After the rules of higher order, whose programs walk a retained graph too.
+AGAIN = (
+    Rule(id="lifetime.retained", source=SOURCE, exemplar=lambda: _again("square", True), needs=F.RETAINED_AGAIN,
+         statement="With retain_graph=True the graph can be walked again, to the same gradients.",
+         why="Several losses over one trunk rest on it.", kinds=frozenset({"spurious error", "wrong value", "wrong state"}),
+         facets=frozenset({"grad", "error"})),
 )  # fmt: skip
