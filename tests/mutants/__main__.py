@@ -11,6 +11,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from conformance.rules import caught
 from conformance.run import Options
 from mutants.catalogue import BY_ID, MUTANTS
 from mutants.measure import Result
@@ -28,8 +29,9 @@ STYLES = {"failed": "green", "differs": "magenta", "safe": "blue", "hang": "yell
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random programs.")
 @click.option("--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default=True, help="Mutants at once.")
 @click.option("--every-rule", is_flag=True, help="Go on after the first failure, and tell which mutants one rule alone catches.")
+@click.option("--write", is_flag=True, help="With --every-rule: keep in the package which rule alone catches which mutants.")
 @click.option("--out", type=click.Path(path_type=Path), default=OUT, help="Where the results go, a JSON line each.")
-def main(ids: tuple[str, ...], budget: float, seed: int, jobs: int, every_rule: bool, out: Path) -> None:
+def main(ids: tuple[str, ...], budget: float, seed: int, jobs: int, every_rule: bool, write: bool, out: Path) -> None:
     """Run the suite on the mutants with these IDS, or on all that some program can show.
 
     Exit status: 0 where at least 97 % are killed, 1 where fewer are.
@@ -46,6 +48,12 @@ def main(ids: tuple[str, ...], budget: float, seed: int, jobs: int, every_rule: 
             done.append(result)
             file.write(msgspec.json.encode(result) + b"\n")
             console.print(Text(line(result), STYLES.get(result.outcome, "bold red")), soft_wrap=True)
+    if write and every_rule:
+        alone: dict[str, list[str]] = {}
+        for result in done:
+            if len(result.rules) == 1:
+                alone.setdefault(result.rules[0], []).append(result.id)
+        caught.PATH.write_bytes(caught.as_json(alone))
     console.print()
     for row in totals(done, every_rule=every_rule):
         console.print(Text(row), soft_wrap=True)
