@@ -79,7 +79,8 @@ class Judge:
         if found is None:
             return None
         difference, expected, observed = found
-        features = Scope.of(program).features | self._told_by(program, difference, expected)
+        features = Scope.of(program).features
+        features |= self._told_by(program, features, difference, expected)
         rule = attribute(difference, features)
         return Case(program, difference, features, rule, expected, observed, self._is_safe(program, difference))
 
@@ -99,7 +100,7 @@ class Judge:
         epsilon = tolerance.EPSILON["float32" if _has_float32(program) else "float64"]
         return lambda expected, observed: tolerance.within_units(expected, observed, epsilon)
 
-    def _told_by(self, program: Program, difference: Difference, expected: Observation) -> int:
+    def _told_by(self, program: Program, exercised: int, difference: Difference, expected: Observation) -> int:
         """Features that only the difference tells."""
         features: int = 0
         if difference.expected is None:
@@ -124,7 +125,7 @@ class Judge:
             features |= refusals.get(difference.category, 0)
         if difference.kind == "wrong value":
             features |= _told_by_numbers(difference)
-        singular = Scope.of(program).features & (BITS.KINK | BITS.POLE)
+        singular = exercised & (BITS.KINK | BITS.POLE)
         if difference.facet in NUMBERS and singular:
             nudged = self.first_difference(transform.moved(program, NUDGE, NUDGE))
             if nudged is None or nudged[0].kind != difference.kind:

@@ -27,13 +27,6 @@ def saturated() -> Program:
     return s.program()
 
 
-def zero_factor() -> Program:
-    """A product with a zero factor."""
-    s = Sketch()
-    s.backward(s.op("prod", s.leaf([0.0, 2.0, 3.0])))
-    return s.program()
-
-
 RULES = (
     Rule(id="conventions.pole", obligation="MAY", source=SOURCE, exemplar=pole, needs=F.POLE, kinds=WRONG, facets=SEEN,
          claim_needs=F.AT_POLE,

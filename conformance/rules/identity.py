@@ -13,7 +13,6 @@ SOURCE = "https://docs.pytorch.org/docs/stable/generated/torch.Tensor.grad.html"
 BACKWARD = "https://docs.pytorch.org/docs/stable/generated/torch.autograd.backward.html"
 VIEWS = "https://docs.pytorch.org/docs/stable/tensor_view.html"
 WRONG: frozenset[Kind] = frozenset({"wrong value", "wrong state", "spurious error"})
-MEMORY = frozenset({"memory", "grad_memory"})
 STATE: frozenset[Kind] = frozenset({"wrong state"})
 
 

@@ -16,7 +16,7 @@ from conformance.run import Options
 from mutants.catalogue import BY_ID, MUTANTS
 from mutants.measure import Result
 from mutants.pool import results
-from mutants.totals import ENOUGH, kill_rate, line, totals
+from mutants.totals import ENOUGH, alone, kill_rate, line, totals
 
 OUT = Path(__file__).parents[2] / "reports/mutants/results.jsonl"
 BUDGET = 60.0  # CPU seconds, as many as `conformance run` has seconds
@@ -49,11 +49,7 @@ def main(ids: tuple[str, ...], budget: float, seed: int, jobs: int, every_rule: 
             file.write(msgspec.json.encode(result) + b"\n")
             console.print(Text(line(result), STYLES.get(result.outcome, "bold red")), soft_wrap=True)
     if write and every_rule:
-        alone: dict[str, list[str]] = {}
-        for result in done:
-            if len(result.rules) == 1:
-                alone.setdefault(result.rules[0], []).append(result.id)
-        caught.PATH.write_bytes(caught.as_json(alone))
+        caught.PATH.write_bytes(caught.as_json(alone(done)))
     console.print()
     for row in totals(done, every_rule=every_rule):
         console.print(Text(row), soft_wrap=True)

@@ -67,15 +67,20 @@ def totals(results: Sequence[Result], *, every_rule: bool) -> list[str]:
     return rows + (_by_rule(counted) if every_rule else [])
 
 
-def _by_rule(results: Iterable[Result]) -> list[str]:
-    """For each rule, the mutants that it alone catches; then the rules that no mutant broke."""
-    alone: dict[str, list[str]] = {}
-    broken: set[str] = set()
+def alone(results: Iterable[Result]) -> dict[str, list[str]]:
+    """Rule id -> ids of the mutants that no other rule catches."""
+    caught: dict[str, list[str]] = {}
     for result in results:
-        broken.update(result.rules)
         if len(result.rules) == 1:
-            alone.setdefault(result.rules[0], []).append(result.id)
-    rows = ["caught by one rule alone:", *(f"  {rule:34} {' '.join(alone[rule])}" for rule in RULES if rule in alone)]
+            caught.setdefault(result.rules[0], []).append(result.id)
+    return caught
+
+
+def _by_rule(results: Sequence[Result]) -> list[str]:
+    """For each rule, the mutants that it alone catches; then the rules that no mutant broke."""
+    caught = alone(results)
+    broken = {rule for result in results for rule in result.rules}
+    rows = ["caught by one rule alone:", *(f"  {rule:34} {' '.join(caught[rule])}" for rule in RULES if rule in caught)]
     return rows + _list("never broken", (rule for rule in RULES if rule not in broken))
 
 
