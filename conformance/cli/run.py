@@ -1,4 +1,4 @@
-"""The command `conformance`."""
+"""`conformance run`: the suite on one engine, recorded and reported."""
 
 from __future__ import annotations
 
@@ -14,21 +14,13 @@ from typing import Any
 import click
 import msgspec
 
-from conformance._version import __version__
-from conformance.areas import AREA_NAMES, AREAS
-from conformance.errors import ConformanceError, UsageError
+from conformance.cli.names import LEVELS, check_names
+from conformance.errors import UsageError
 
-LEVELS = click.IntRange(1, max(area.level for area in AREAS))
 EXIT = {"conforms": 0, "diverges": 1, "incomplete": 3}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="conformance")
-def cli() -> None:
-    """Tells which rules of autograd an engine breaks, with a minimal reproducer and a proof in words."""
-
-
-@cli.command()
+@click.command()
 @click.argument("engine")
 @click.option("--budget", type=click.FloatRange(min=0, min_open=True), help="Seconds to search (60 unless --programs is given).")
 @click.option("--programs", type=click.IntRange(min=0), help="Random programs to run, instead of a time budget.")
@@ -50,7 +42,7 @@ def run(engine: str, budget: float | None, programs: int | None, seed: int, out:
     if budget is not None and programs is not None:
         raise UsageError("--budget and --programs exclude each other: give one of them")
     seconds = (60.0 if budget is None else budget) if programs is None else None
-    _check_names(more["areas"], more["rules"])
+    check_names(more["areas"], more["rules"])
     named = {name: more[name] for name in ("areas", "rules", "level")}
     options = Options(seconds=seconds, programs=programs, seed=seed, matrix=True, **named)
     if not options.chosen:
@@ -173,116 +165,6 @@ def _document(record: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@cli.command()
-@click.argument("what", metavar="FILE-OR-ID")
-@click.option("--engine", help="Engine to replay on (the recorded one for an id, else required).")
-@click.option("--oracle", type=click.Choice(["torch", "reference"]), default="torch", show_default=True)
-@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), help="Where to look for an id.")
-def replay(what: str, engine: str | None, oracle: str, reports: Path) -> int:
-    """Run one program again: a JSON file, or the id of a failure in a record below reports/. Exit 1 if it still differs."""
-    from conformance.replay import find, replay_text
-
-    program, recorded = find(what, reports)
-    name = engine or recorded
-    if name is None:
-        raise UsageError(f"say which engine to replay {what} on: conformance replay {what} --engine NAME")
-    text, differs = replay_text(program, name, oracle)
-    click.echo(text)
-    return 1 if differs else 0
-
-
-@cli.command()
-@click.option("--area", "areas", multiple=True, help="Only this area (repeatable).")
-@click.option("--level", type=LEVELS, help="Only rules up to this level.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with reasons and sources.")
-def rules(areas: tuple[str, ...], level: int | None, as_json: bool) -> int:
-    """List the rules: id, obligation, level and statement of each."""
-    from conformance.rules.caught import caught_alone
-    from conformance.run import Options
-
-    _check_names(areas, ())
-    chosen = Options(areas=areas, level=level).chosen
-    if as_json:
-        alone = caught_alone()
-        names = ("id", "area", "obligation", "level", "statement", "why", "source")
-        rows = [{name: getattr(r, name) for name in names} | {"caught_alone": len(alone.get(r.id, ()))} for r in chosen]
-        sys.stdout.buffer.write(msgspec.json.encode(rows) + b"\n")
-        return 0
-    for area in AREAS:
-        mine = [r for r in chosen if r.area == area.name]
-        if mine:
-            click.echo(f"{area.name}: {area.title} (level {area.level})")
-        for rule in mine:
-            click.echo(f"  {rule.id:34} {rule.obligation:4} {rule.level}  {rule.statement}")
-    return 0
-
-
-@cli.command()
-@click.argument("rule_id")
-def explain(rule_id: str) -> int:
-    """Explain one rule: statement, reason, source and a program that shows it."""
-    from conformance.rules import RULES
-    from conformance.rules.caught import caught_alone
-    from conformance.script import Script
-
-    _check_names((), (rule_id,))
-    rule = RULES[rule_id]
-    click.echo(
-        f"{rule.id} ({rule.obligation}, level {rule.level})\n\n{rule.statement}\n\nWhy: {rule.why}\nSource: {rule.source}\n"
-    )
-    alone = caught_alone().get(rule_id)
-    if alone:
-        click.echo(f"Planted defects of the reference engine that it alone catches: {', '.join(alone)}\n")
-    click.echo("A program that shows it:\n")
-    click.echo(Script(rule.exemplar()).text())
-    return 0
-
-
-def _check_names(areas: Iterable[str], ids: Iterable[str]) -> None:
-    """Areas and rules that exist, or one line that says which do."""
-    import difflib
-
-    from conformance.rules import RULES
-
-    for kind, given, known in (("area", areas, AREA_NAMES), ("rule", ids, tuple(RULES))):
-        for name in given:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                hint = f"did you mean {near[0]}?" if near else "`conformance rules` lists them"
-                raise UsageError(f"there is no {kind} {name!r}: {hint}")
-
-
 def _folder_name(engine: str) -> str:
     """A folder name for an engine: `my.module:Engine` becomes my.module-Engine."""
     return "".join(c if c.isalnum() or c in "._-" else "-" for c in engine)
-
-
-def main() -> None:
-    """Run the command; every error is one line on standard error and its exit status."""
-    try:
-        status = cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        status = _say("interrupted", 3)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        status = 2
-    except click.ClickException as error:
-        status = _say(f"{error.format_message()} (type conformance --help)".replace("\n", " "), 2)
-    except ConformanceError as error:
-        status = _say(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        status = _say("interrupted", 3)
-    except BrokenPipeError:
-        status = 0
-    except Exception as error:
-        import traceback
-
-        traceback.print_exc()
-        status = _say(f"a defect of the suite, please report it with the lines above: {type(error).__name__}: {error}", 4)
-    sys.exit(status)
-
-
-def _say(message: str, status: int) -> int:
-    """One line on standard error."""
-    click.echo(f"conformance: {message}", err=True)
-    return status
