@@ -226,9 +226,11 @@ def _watched(task: GraphTask, node: Node, buffers: dict) -> Any:
     if hooks is not None and not runs:
         hook_calls.tensor_hooks(task, hooks, cts)
     # As in torch: what is captured of a node that runs as well is the gradient before its hooks.
+    seen: dict[int, Any] = {}  # an input that was named twice gets one Tensor twice
     for nr, i in captures:
-        got = cts[nr]
-        task.captured[i] = got if got is None or create else hook_calls.captured(task, cts, nr)
+        if nr not in seen:
+            seen[nr] = cts[nr] if cts[nr] is None or create else hook_calls.captured(task, cts, nr)
+        task.captured[i] = seen[nr]
     if not runs:
         return ()
     if hooks is not None:

@@ -114,7 +114,7 @@ def _elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
 def _elu_vjp(F: Any, ct: Any, self: Any, alpha: float, scale: float, input_scale: float) -> Any:
     below = F.masked_fill(self, F.ge(self, 0), 0.0)  # cut, not clamped: at 0 the slope has slope 0, as torch has it
     falling = F.mul(F.exp(F.mul(below, input_scale)), input_scale * alpha * scale)
-    return F.mul(ct, F.where(F.le(self, 0), falling, scale))
+    return F.keeping(F.mul(ct, F.where(F.le(self, 0), falling, scale)), self)
 
 
 def _elu_result_vjp(F: Any, ct: Any, result: Any, alpha: float, scale: float, input_scale: float) -> Any:
@@ -162,7 +162,7 @@ def _softplus(x: Any, beta: float, threshold: float) -> Any:
 
 def _softplus_vjp(F: Any, ct: Any, self: Any, beta: float, threshold: float) -> Any:
     z = F.mul(self, beta)
-    return F.where(F.gt(z, threshold), ct, F.mul(ct, F.sigmoid(z)))
+    return F.keeping(F.where(F.gt(z, threshold), ct, F.mul(ct, F.sigmoid(z))), self)
 
 
 op("softplus", _softplus, params="beta=1.0 threshold=20.0", face=False, self=_softplus_vjp)

@@ -60,13 +60,21 @@ op("div_floor", whole(np.floor_divide), "self other", promote="arith", node="Div
 op("div_trunc", lambda a, b: np.trunc(np.true_divide(a, b)).astype(np.result_type(a, b)), "self other", promote="arith",
    node="DivBackward2", inplace=True, face=False,
    self=lambda F, ct, other: F.zeros_like(ct), other=lambda F, ct, self, other: F.zeros_like(ct))  # fmt: skip
+
+
+def _remainder(a: Any, b: Any) -> Any:
+    """NumPy's remainder, whose zeros have the sign that the division left: that of fmod."""
+    found = np.remainder(a, b)
+    return np.where(found == 0, np.fmod(a, b), found) if found.dtype.kind == "f" else found
+
+
 op("fmod", np.fmod, "self other", promote="arith", inplace=True, face=False, node="FmodBackward1",
    self=lambda F, ct: ct, other=lambda F, ct, self, other: F.mul(F.neg(ct), F.div_trunc(self, other)))  # fmt: skip
 op("fmod_scalar", np.fmod, "self other", promote="arith", inplace=True, face=False, node="FmodBackward0",
    self=lambda F, ct: ct)  # fmt: skip
-op("remainder", whole(np.remainder), "self other", promote="arith", inplace=True, face=False, node="RemainderBackward1",
+op("remainder", whole(_remainder), "self other", promote="arith", inplace=True, face=False, node="RemainderBackward1",
    self=lambda F, ct: ct, other=lambda F, ct, self, other: F.mul(F.neg(ct), F.div_floor(self, other)))  # fmt: skip
-op("remainder_scalar", whole(np.remainder), "self other", promote="arith", inplace=True, face=False, node="RemainderBackward0",
+op("remainder_scalar", whole(_remainder), "self other", promote="arith", inplace=True, face=False, node="RemainderBackward0",
    self=lambda F, ct: ct)  # fmt: skip
 
 
@@ -174,8 +182,8 @@ def _atan2_share(F: Any, self: Any, other: Any) -> Any:
 
 
 op("atan2", np.arctan2, "self other", promote="float", inplace=True,
-   self=lambda F, ct, self, other: F.mul(ct, F.mul(other, _atan2_share(F, self, other))),
-   other=lambda F, ct, self, other: F.mul(ct, F.mul(F.neg(self), _atan2_share(F, self, other))))  # fmt: skip
+   self=lambda F, ct, self, other: F.mul(F.mul(ct, other), _atan2_share(F, self, other)),
+   other=lambda F, ct, self, other: F.mul(F.mul(ct, F.neg(self)), _atan2_share(F, self, other)))  # fmt: skip
 op("hypot", np.hypot, "self other", promote="arith", inplace=True,
    self=lambda F, ct, self, result: F.mul(ct, F.div(self, result)),
    other=lambda F, ct, other, result: F.mul(ct, F.div(other, result)))  # fmt: skip
@@ -220,7 +228,7 @@ op("addcmul", lambda a, b, c, value: a + value * b * c, "self tensor1 tensor2", 
 op("addcdiv", lambda a, b, c, value: a + value * b / c, "self tensor1 tensor2", "value=1", promote="arith", inplace=True,
    self=lambda F, ct: ct, tensor1=lambda F, ct, tensor2, value: F.mul(ct, F.conj(F.rdiv(tensor2, value))),
    tensor2=lambda F, ct, tensor1, tensor2, value: F.mul(
-       F.neg(ct), F.conj(F.mul(F.div(tensor1, F.mul(tensor2, tensor2)), value))))  # fmt: skip
+       F.neg(ct), F.conj(F.div(F.mul(tensor1, value), F.mul(tensor2, tensor2)))))  # fmt: skip
 
 
 def _quotient(ct: Tensor, other: Any) -> Tensor:

@@ -40,7 +40,8 @@ def _of_two(name: str, kernel: Callable, slope: Callable, params: str = "", *, n
 
     def vjp(F: Any, ct: Any, x: Any, t: Any, reduction: str, sign: Any, args: tuple) -> Any:
         ct = spread(F, ct, x.shape, reduction)
-        return F.mul(ct if sign > 0 else F.neg(ct), slope(F, x, t, *args))
+        found = F.mul(ct if sign > 0 else F.neg(ct), slope(F, x, t, *args))
+        return F.keeping(F.keeping(found, x), t)
 
     scope = {"vjp": vjp}
     text = "lambda F, ct, input, target, reduction{0}: vjp(F, ct, input, target, reduction, {1}, ({2}))"
@@ -206,7 +207,7 @@ def _nll_vjp(F: Any, cts: list, self: Any, target: Any, weight: Any, result1: An
     classes = self.shape[1 if len(self.shape) > 1 else 0]
     # An ignored target gets an exact zero, also where everything is ignored and the mean has divided by nothing.
     each = F.masked_fill(F.mul(F.neg(ct), w), F.eq(w, 0), 0.0)
-    return F.beside(F.spread_classes(each, target, classes), self)
+    return F.keeping(F.beside(F.spread_classes(each, target, classes), self), target)
 
 
 for _name, _node in (("nll_loss", "NllLossBackward0"), ("nll_loss2d", "NllLoss2DBackward0")):

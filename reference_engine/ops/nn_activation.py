@@ -26,7 +26,7 @@ def _piecewise(name: str, kernel: Callable, stays: Callable, params: str, factor
         return np.where(stays(x, *args), ct * ct.dtype.type(factor) if factor != 1 else ct, ct.dtype.type(0))
 
     scope = f"lambda F, ct, self, {words}: F.{name}_backward(ct, self, {words})"
-    again = {"ct_": eval(scope), "self": lambda F, ct: F.zeros_like(ct)}
+    again = {"ct_": eval(scope), "self": lambda F, ct, self: F.zeros_like(ct)}
     if not twice:
         again = dict.fromkeys(again, not_implemented(name + "_backward"))
     op(name + "_backward", backward, "ct_ self", params, face=False, **again)
@@ -59,7 +59,7 @@ for _name, _node, _where in (
 
 def _hardswish_vjp(F: Any, ct: Any, self: Any) -> Any:
     middle = F.mul(ct, F.add(F.div(self, 3), 0.5))
-    return F.where(F.le(self, -3), 0.0, F.where(F.lt(self, 3), middle, ct))
+    return F.keeping(F.where(F.le(self, -3), 0.0, F.where(F.lt(self, 3), middle, ct)), self)
 
 
 op("hardswish", lambda x: x * np.clip(x + 3, 0, 6) / 6, face=False, inplace=True, jvp="elementwise", self=_hardswish_vjp)
@@ -124,7 +124,7 @@ def _glu(x: Any, dim: int) -> Any:
 def _glu_vjp(F: Any, ct: Any, self: Any, dim: int) -> Any:
     a, b = _halves(F, self, dim)
     s = F.sigmoid(b)
-    return F.cat([F.mul(ct, s), F.mul(F.mul(ct, a), F.mul(s, F.rsub(s, 1)))], axis(dim, len(self.shape)))
+    return F.keeping(F.cat([F.mul(ct, s), F.mul(F.mul(ct, a), F.mul(s, F.rsub(s, 1)))], axis(dim, len(self.shape))), self)
 
 
 op("glu", _glu, params="dim=-1", face=False, self=_glu_vjp)

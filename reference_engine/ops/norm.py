@@ -51,7 +51,7 @@ def normalized_vjp(F: Any, ct: Any, x: Any, dims: tuple, eps: float, saved: tupl
     if ct_mean is not None:
         shift = F.div(F.expand(ct_mean, tuple(x.shape)), n)
         out = shift if out is None else F.add(out, shift)
-    return out
+    return out if out is None else F.keeping(out, x)
 
 
 def _others(shape: tuple, keep: int) -> tuple:

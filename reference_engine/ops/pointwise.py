@@ -149,9 +149,10 @@ tensors.ones_like = _like(np.ones_like)
 # proper zero and not "no graph" (the first derivative requires grad through it).
 op("threshold_backward", lambda ct, x, threshold: np.where(x <= threshold, ct.dtype.type(0), ct), "ct_ self", "threshold",
    face=False, ct_=lambda F, ct, self, threshold: F.threshold_backward(ct, self, threshold),
-   self=lambda F, ct: F.zeros_like(ct))  # fmt: skip
+   self=lambda F, ct, self: F.zeros_like(ct))  # fmt: skip
 op("hardtanh_backward", lambda ct, x, low, high: np.where((x <= low) | (x >= high), ct.dtype.type(0), ct), "ct_ self",
    "low high", face=False, ct_=lambda F, ct, self, low, high: F.hardtanh_backward(ct, self, low, high),
-   self=lambda F, ct: F.zeros_like(ct))  # fmt: skip
+   self=lambda F, ct, self: F.zeros_like(ct))  # fmt: skip
 op("leaky_relu_backward", lambda ct, x, slope: np.where(x > 0, ct, ct * slope), "ct_ self", "slope", face=False,
-   ct_=lambda F, ct, self, slope: F.leaky_relu_backward(ct, self, slope), self=lambda F, ct: F.zeros_like(ct))  # fmt: skip
+   ct_=lambda F, ct, self, slope: F.leaky_relu_backward(ct, self, slope),
+   self=lambda F, ct, self: F.zeros_like(ct))  # fmt: skip

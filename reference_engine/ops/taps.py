@@ -52,6 +52,9 @@ def scatter(ct: Any, taps: Sequence[Taps], shape: tuple[int, ...]) -> Any:
 # not the same as none.
 op("beside", lambda x, other: x.copy(), "ct_ !self", face=False, arrays_as=lambda x, other: x, ct_=lambda F, ct: ct,
    self=lambda F, ct, self_shape: F.new_zeros(ct, self_shape))  # fmt: skip
+# And several save it, though their formula here does not need it: the graph of a gradient, too, must refuse what changed.
+op("keeping", lambda x, other: x.copy(), "ct_ self", face=False, arrays_as=lambda x, other: x,
+   ct_=lambda F, ct, self: ct, self=lambda F, ct, self: F.zeros_like(self))  # fmt: skip
 
 
 def nonempty(shape: tuple[int, ...], n: int) -> None:

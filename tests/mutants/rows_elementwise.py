@@ -33,7 +33,7 @@ ROWS: tuple[Mutant, ...] = (
         source="huggingface/candle #2328, jax b0805a8a31",
         file="ops/activation.py",
         before="""    falling = F.mul(F.exp(F.mul(below, input_scale)), input_scale * alpha * scale)
-    return F.mul(ct, F.where(F.le(self, 0), falling, scale))""",
+    return F.keeping(F.mul(ct, F.where(F.le(self, 0), falling, scale)), self)""",
         after="""    falling = F.mul(F.exp(F.mul(self, input_scale)), input_scale * alpha * scale)
     rising = F.where(F.gt(self, 0), scale, F.zeros_like(self))
     return F.mul(ct, F.add(F.mul(F.le(self, 0), falling), rising))""",
@@ -95,11 +95,11 @@ elif (grad := buffers.pop(node, None) if held is None else held) is not None and
         file="ops/pointwise.py",
         before="""np.where((x <= low) | (x >= high), ct.dtype.type(0), ct), "ct_ self",
    "low high", face=False, ct_=lambda F, ct, self, low, high: F.hardtanh_backward(ct, self, low, high),
-   self=lambda F, ct: F.zeros_like(ct))  # fmt: skip
+   self=lambda F, ct, self: F.zeros_like(ct))  # fmt: skip
 op("leaky_relu_backward", lambda ct, x, slope: np.where(x > 0,""",
         after="""np.where((x < low) | (x > high), ct.dtype.type(0), ct), "ct_ self",
    "low high", face=False, ct_=lambda F, ct, self, low, high: F.hardtanh_backward(ct, self, low, high),
-   self=lambda F, ct: F.zeros_like(ct))  # fmt: skip
+   self=lambda F, ct, self: F.zeros_like(ct))  # fmt: skip
 op("leaky_relu_backward", lambda ct, x, slope: np.where(x >= 0,""",
         areas=("conventions", "gradients"),
         steps=3,
