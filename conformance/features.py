@@ -144,10 +144,11 @@ class Feature(IntFlag):
     HELD = auto()  # the engine holds a tensor that torch has let go
     FLAG_OF_GRADIENT = auto()  # a gradient requires grad that torch's does not
     VERSION_REFUSED = auto()  # the engine refused, for a version
-    UNNAMED = auto()  # it is a refusal of torch's for a reason that no rule names
+    UNNAMED = auto()  # it is a refusal of torch's for a reason that no rule names, such as a gradient that happens to be a view
     ABOUT_FREED = auto()  # one of the two refused, for a freed graph
     FREED_REFUSED = auto()  # the engine refused, for a freed graph
     ORACLE_SHARES = auto()  # torch lets a gradient lie in memory that others see
+    VERSION_SHARED = auto()  # it is the version of a gradient, after a write into another tensor
     SHARED = auto()  # memory is shared that must not be
     SHARING_LOST = auto()  # memory of gradients is not shared that torch happens to share
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from conformance import tolerance, transform
@@ -12,13 +13,14 @@ from conformance.engine import Category
 from conformance.execute import Executor, Schedule
 from conformance.features import BITS
 from conformance.observe import Observation
-from conformance.program import Apply, Grad, Program, ReadGrad
+from conformance.program import Apply, Grad, Mutate, Program, ReadGrad
 from conformance.rules import Rule, attribute
 from conformance.rules.rule import FLAGS
 from conformance.scope import Scope
 
 NUDGE = 2.0**-9  # how far the leaves are moved to leave a kink
-TREMOR = 2.0**-30  # how far they are moved to measure how rounding is amplified
+TREMORS = 2.0**-30, 2.0**-46  # how far they are moved to measure how rounding is amplified: finely too, where it soon saturates
+ROUNDING_AT_POLES = 2.0**-20  # relative rounding that an op may show outside the domain in which it is well conditioned
 
 
 # A look may itself change what is seen, as a view's history is brought up to date when it is asked for: what differs only where
@@ -57,7 +59,7 @@ class Judge:
     ) -> tuple[Difference, Observation, Observation] | None:
         """The first difference that stands, by the first of these schedules that shows one, with what was seen on both sides."""
         self.executions += 1
-        for schedule in schedules:
+        for schedule in dict.fromkeys(map(self.engine.nearest, schedules)):
             expected = self.oracle.run(program, schedule)
             observed = self.engine.run(program, schedule)
             differences = compare(expected, observed, self._agreement(program))
@@ -118,15 +120,18 @@ class Judge:
             features |= _told_by_flag(program, difference)
         if difference.category == Category.FREED.value:
             features |= BITS.ABOUT_FREED
-        if difference.kind == "missed error" and difference.category == Category.OTHER.value:
+        if difference.kind == "missed error" and _is_unnamed(difference, exercised):
             features |= BITS.UNNAMED
+        features |= _told_by_gradient(program, difference)
         if difference.kind == "spurious error":
             refusals = {"version": BITS.VERSION_REFUSED, "freed": BITS.FREED_REFUSED}
             features |= refusals.get(difference.category, 0)
         if difference.kind == "wrong value":
             features |= _told_by_numbers(difference)
         singular = exercised & (BITS.KINK | BITS.POLE)
-        if difference.facet in NUMBERS and singular:
+        if difference.facet in NUMBERS and singular & BITS.POLE and _is_rounding(difference):
+            features |= BITS.AT_POLE
+        elif difference.facet in NUMBERS and singular:
             nudged = self.first_difference(transform.moved(program, NUDGE, NUDGE))
             if nudged is None or nudged[0].kind != difference.kind:
                 features |= (BITS.AT_KINK if singular & BITS.KINK else 0) | (BITS.AT_POLE if singular & BITS.POLE else 0)
@@ -138,11 +143,12 @@ class Judge:
             return False
         program = Program(program.steps[: difference.step + 1], program.exact)  # what comes after, torch would not have run
         kept = transform.retained(program)
-        expected = self.oracle.run(kept, "thorough", stash=True)
-        observed = self.engine.run(program, "thorough")
+        schedule = self.engine.nearest("thorough")
+        expected = self.oracle.run(kept, schedule, stash=True)
+        observed = self.engine.run(program, schedule)
         if expected.refusal is not None or expected.unsupported is not None:
             return False
-        arbiter = _Arbiter(self.oracle, kept, expected, "thorough", stash=True)
+        arbiter = _Arbiter(self.oracle, kept, expected, schedule, stash=True)
         differences = compare(expected, observed, self._agreement(program))
         return all(d.facet not in (*NUMBERS, "error") or arbiter.acquits(d) for d in differences)
 
@@ -158,6 +164,33 @@ def _told_by_numbers(difference: Difference) -> int:
     if not expected:
         return BITS.NOT_FINITE  # type: ignore[no-any-return]
     return 0 if observed else BITS.BECAME_NOT_FINITE
+
+
+def _is_unnamed(difference: Difference, exercised: int) -> bool:
+    """Whether torch refuses for a reason that no rule names, or finds an input unused by a formula of its own."""
+    if difference.category == Category.UNUSED_INPUT.value:
+        return not exercised & BITS.UNUSED_INPUT
+    return difference.category == Category.OTHER.value
+
+
+def _told_by_gradient(program: Program, difference: Difference) -> int:
+    """Whether a write met memory of a gradient that is shared, or is a view, by an accident of torch's."""
+    step = program.steps[difference.step] if difference.step < len(program.steps) else None
+    if not isinstance(step, Mutate):
+        return 0
+    slots = Scope.of(Program(program.steps[: difference.step])).slots
+    handed = {out for s in program.steps if isinstance(s, (Grad, ReadGrad)) for out in s.makes()}
+    of_gradients = {name for name, slot in slots.items() if any(slot.storage is slots[g].storage for g in handed & slots.keys())}
+    if difference.kind == "missed error" and difference.category == Category.VIEW_WRITTEN.value:
+        return BITS.UNNAMED if step.target in of_gradients else 0
+    if difference.facet != "version" or difference.slot == step.target:
+        return 0
+    return BITS.VERSION_SHARED if difference.slot in of_gradients else 0
+
+
+def _is_rounding(difference: Difference) -> bool:
+    """Whether two finite numbers are so near that an op outside its domain, where it amplifies rounding, explains it."""
+    return tolerance.within_units(difference.expected, difference.observed, ROUNDING_AT_POLES, units=1)
 
 
 def _shares_gradients(seen: Observation) -> bool:
@@ -195,8 +228,7 @@ class _Arbiter:
         self.expected = expected
         self.stash = stash
         self.single = _has_float32(program)
-        self._truth: dict[Any, Any] | None = None
-        # Sums of large numbers that cancel leave an error of the large numbers' size.
+        # Where terms cancel, what is left is small, but its rounding is that of the terms: as large as the numbers seen.
         self.scale = max((tolerance.largest(seen[3]) for seen in expected.sights if seen[2] in NUMBERS), default=0.0)
 
     def acquits(self, difference: Difference) -> bool:
@@ -206,31 +238,37 @@ class _Arbiter:
         if self.program.exact and not self.single:
             return False
         place = (difference.step, difference.slot, difference.facet)
+        if not self.single:
+            return self._is_amplified(difference, [seen.get(place) for seen in self.trembled])
         truth = self.truth.get(place)
-        if truth is None:
+        if truth is None or (self.program.exact and tolerance.identical(truth, difference.expected)):
             return False
-        if self.single:
-            if self.program.exact and tolerance.identical(truth, difference.expected):
-                return False
-            own = tolerance.distance(truth, difference.expected)
-            epsilon = tolerance.EPSILON["float32"]
-            bound = tolerance.ARBITER_FACTOR * own + tolerance.UNITS * epsilon * self.scale
-            return tolerance.distance(truth, difference.observed) <= bound
-        sensitivity = tolerance.distance(truth, difference.expected) / TREMOR
-        epsilon = tolerance.EPSILON["float64"]
-        # Where terms cancel, what is left is small, but its rounding is that of the terms: as large as the numbers seen.
-        scale = max(tolerance.largest(content) for _, _, facet, content in self.expected.sights if facet in NUMBERS)
-        bound = tolerance.UNITS * epsilon * (sensitivity + scale)
+        own = tolerance.distance(truth, difference.expected)
+        bound = tolerance.ARBITER_FACTOR * own + tolerance.UNITS * tolerance.EPSILON["float32"] * self.scale
+        return tolerance.distance(truth, difference.observed) <= bound
+
+    def _is_amplified(self, difference: Difference, trembled: Sequence[Any]) -> bool:
+        """Whether what the oracle's own numbers move by, where the leaves tremble, explains a difference of doubles."""
+        if None in trembled:
+            return False
+        moves = (tolerance.distance(seen, difference.expected) / by for seen, by in zip(trembled, TREMORS, strict=True))
+        bound = tolerance.UNITS * tolerance.EPSILON["float64"] * (max(moves) + self.scale)
         return tolerance.distance(difference.expected, difference.observed) <= bound
 
-    @property
+    @cached_property
     def truth(self) -> dict[Any, Any]:
-        """What the oracle sees in float64, or, on a float64 program, where the leaves tremble."""
-        if self._truth is None:
-            other = transform.in_float64(self.program) if self.single else transform.moved(self.program, TREMOR)
-            seen = self.oracle.run(other, self.schedule, stash=self.stash).sights
-            self._truth = {(step, slot, facet): content for step, slot, facet, content in seen}
-        return self._truth
+        """What the oracle sees in float64."""
+        return self._seen(transform.in_float64(self.program))
+
+    @cached_property
+    def trembled(self) -> list[dict[Any, Any]]:
+        """What it sees where the leaves tremble, more and less."""
+        return [self._seen(transform.moved(self.program, by)) for by in TREMORS]
+
+    def _seen(self, program: Program) -> dict[Any, Any]:
+        """What the oracle sees of a program, by place."""
+        seen = self.oracle.run(program, self.schedule, stash=self.stash).sights
+        return {(step, slot, facet): content for step, slot, facet, content in seen}
 
 
 def _has_float32(program: Program) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import combinations
 from typing import Any
 
 import msgspec
@@ -125,6 +126,17 @@ def leaves(program: Program) -> Iterator[Steps]:
             yield _needed(_replaced(program, place, leaf))
 
 
+def witnessed(program: Program, values: Mapping[int, tuple[float, ...]]) -> Iterator[Steps]:
+    """A leaf in the place of an op's result with the values that were seen of it, which may be what the difference needs."""
+    scope = Scope.of(program)
+    for place, step in enumerate(program.steps):
+        if isinstance(step, Apply) and len(step.outs) == 1 and step.outs[0] in values:
+            slot = scope.slots[step.outs[0]]
+            if slot.dtype in FLOATS and len(values[slot.name]) == size(slot.shape):
+                leaf = Leaf(slot.name, slot.shape, values[slot.name], slot.dtype, slot.requires_grad)  # type: ignore[arg-type]
+                yield _needed(_replaced(program, place, leaf))
+
+
 def _plain_leaf(out: int, shape: tuple[int, ...], dtype: str, requires_grad: bool) -> Leaf:
     """A leaf with the plainest distinct values."""
     count = size(shape)
@@ -198,8 +210,9 @@ def _plainer_ops(step: AnyStep) -> Iterator[AnyStep]:
             yield Apply("mul_scalar", (operand,), step.outs, {"value": 2.0})
             if step.op not in ("mul", "square"):
                 yield Apply("square", (operand,), step.outs)
-        if len(step.inputs) == 2 and step.op != "mul":
-            yield Apply("mul", step.inputs, step.outs)
+        if step.op != "mul":
+            for pair in combinations(step.inputs, 2):
+                yield Apply("mul", pair, step.outs)
 
 
 def _replaced(program: Program, place: int, step: AnyStep) -> Steps:

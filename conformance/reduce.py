@@ -8,6 +8,7 @@ well typed is run; the passes repeat until none helps.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import isfinite
 
 import msgspec
 
@@ -15,12 +16,15 @@ from conformance.catalog import ShapeError
 from conformance.execute import Schedule
 from conformance.features import BAD_CALLS
 from conformance.judge import SCHEDULES, Case, Judge
-from conformance.passes import PASSES, Steps, cut, in_order_of_use, unrepeat, without_constants
+from conformance.passes import PASSES, Steps, cut, in_order_of_use, unrepeat, without_constants, witnessed
 from conformance.program import Grad, InvalidProgram, Program, ReadGrad, check_structure, renumber
 from conformance.rules import Rule
 from conformance.scope import Scope
+from conformance.tolerance import flatten
 
 EXECUTIONS = 120  # most candidates that one reduction may run
+EXECUTIONS_IF_SLOW = 30  # where each may take seconds
+COST_OF_DEATH = 8  # how many of them one that kills the engine counts for: a new process must be started
 
 
 def reduce(case: Case, judge: Judge, executions: int = EXECUTIONS, keep: Rule | None = None) -> Case:
@@ -28,6 +32,7 @@ def reduce(case: Case, judge: Judge, executions: int = EXECUTIONS, keep: Rule | 
 
     With `keep`, only cases that this rule claims count, and it is the rule of the result.
     """
+    executions = min(executions, EXECUTIONS_IF_SLOW) if judge.engine.engine.slow else executions
     return _Reduction(case, judge, executions, keep).run()
 
 
@@ -51,9 +56,12 @@ class _Reduction:
             shown = self.examine(whole.program)
             if shown is None or symptom(shown) != self.symptom:
                 continue
-            self.shrink()
+            with self.judge.engine.hurrying(whole.observed.death):
+                self.shrink()
             reduced = self.claimed(self.judge.examine(renumber(self.best.program)))
             if reduced is not None and symptom(reduced) == self.symptom:
+                if reduced.observed.death is not None:
+                    self.judge.engine.avoid(reduced.program)
                 return reduced
         return whole
 
@@ -62,10 +70,20 @@ class _Reduction:
         self.offer(cut(self.best.program.steps, self.best.difference.step))
         improved = True
         while improved and self.left > 0:
-            improved = any([self.try_all(candidates) for candidates in PASSES])
+            improved = any([self.try_all(candidates) for candidates in (*PASSES, self.witnessed)])
         self.offer(unrepeat(self.best.program.steps))
         self.offer(without_constants(self.best.program.steps))
         self.offer(in_order_of_use(self.best.program.steps))
+
+    def witnessed(self, program: Program) -> Iterator[Steps]:
+        """Leaves with the values that the oracle gave to the results of ops."""
+        sights = self.best.expected.sights
+        seen = {
+            slot: tuple(flatten(content))
+            for _, slot, facet, content in sights
+            if facet == "value" and isinstance(content, (list, float))
+        }
+        return witnessed(program, {slot: values for slot, values in seen.items() if all(map(isfinite, values))})
 
     def examine(self, program: Program) -> Case | None:
         """The case that a program makes, looked at as closely as its symptom needs."""
@@ -109,6 +127,8 @@ class _Reduction:
         case = self.examine(program)
         if case is None:
             return False
+        if case.observed.death is not None:
+            self.left -= COST_OF_DEATH
         if symptom(case) != self.symptom or case.features & ~self.best.features & BAD_CALLS:
             return False  # what torch refuses for another reason now shows nothing of the first
         self.best = case
