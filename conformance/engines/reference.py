@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
+
 from conformance._version import __version__
 from conformance.engines.torch_like import TorchLike, array
+from conformance.errors import EngineUnavailable
 from conformance.script import Script
 
 
@@ -22,6 +25,10 @@ class ReferenceEngine(TorchLike):
     script: ClassVar[type | None] = ReferenceScript
 
     def __init__(self) -> None:
+        if int(np.__version__.partition(".")[0]) < 2:
+            raise EngineUnavailable(
+                f"the reference engine needs NumPy 2, not {np.__version__}: python3 -m pip install 'numpy>=2'"
+            )
         import reference_engine
 
         super().__init__(reference_engine)
