@@ -11,12 +11,36 @@ from typing import Any
 from conformance.engine import Engine
 from conformance.errors import EngineUnavailable, UsageError
 
+TORCH = "python3 -m pip install 'autograd-conformance[torch]'"
+
 # name -> (adapter, how to install what it needs)
 ENGINES: dict[str, tuple[str, str]] = {
     "reference": ("conformance.engines.reference:ReferenceEngine", "it is bundled"),
-    "torch": ("conformance.engines.torch_engine:TorchEngine", "python3 -m pip install 'autograd-conformance[torch]'"),
+    "torch": ("conformance.engines.torch_engine:TorchEngine", TORCH),
+    "torch-compile-eager": ("conformance.engines.torch_compiled:CompiledEngine", TORCH),
+    "torch-aot-eager": ("conformance.engines.torch_compiled:AotEagerEngine", TORCH),
+    "torch-inductor": ("conformance.engines.torch_compiled:InductorEngine", TORCH),
+    "torch-functionalize": ("conformance.engines.torch_compiled:FunctionalizeEngine", TORCH),
+    "torch-func": ("conformance.engines.torch_func:TorchFuncEngine", TORCH),
+    "torch-cuda": ("conformance.engines.torch_cuda:TorchCudaEngine", TORCH),
     "mygrad": ("conformance.engines.mygrad_engine:MyGradEngine", "python3 -m pip install 'autograd-conformance[mygrad]'"),
+    "paddle": ("conformance.engines.paddle_engine:PaddleEngine", "python3 -m pip install paddlepaddle setuptools"),
+    "tinygrad": ("conformance.engines.tinygrad_engine:TinygradEngine", "python3 -m pip install 'autograd-conformance[tinygrad]'"),
+    "micrograd": (
+        "conformance.engines.micrograd_engine:MicrogradEngine",
+        "python3 -m pip install 'autograd-conformance[micrograd]'",
+    ),
+    "chainer": (
+        "conformance.engines.chainer_engine:ChainerEngine",
+        "python3.10 -m pip install chainer 'numpy<1.24' 'setuptools<60'",
+    ),
+    "autograd": ("conformance.engines.autograd_engine:AutogradEngine", "python3 -m pip install 'autograd-conformance[autograd]'"),
+    "jax": ("conformance.engines.jax_engine:JaxEngine", "python3 -m pip install jax"),
+    "mlx": ("conformance.engines.mlx_engine:MlxEngine", "python3 -m pip install 'mlx[cpu]'"),
+    "tensorflow": ("conformance.engines.tensorflow_engine:TensorFlowEngine", "python3 -m pip install tensorflow-cpu"),
+    "mindspore": ("conformance.engines.mindspore_engine:MindSporeEngine", "python3 -m pip install mindspore 'numpy<2'"),
 }
+PROBED = "torch-like:"  # how the name of an engine begins that is a module to be probed
 
 
 def load(name: str) -> Engine:
@@ -26,14 +50,17 @@ def load(name: str) -> Engine:
         UsageError: no such name, module or attribute.
         EngineUnavailable: the adapter or its engine fails to import or to start.
     """
+    if name.startswith(PROBED):
+        _look_here()
+        return _start(name, lambda: _probed(name.removeprefix(PROBED)), "")
     target, install = ENGINES.get(name, (name, ""))
     module_name, colon, attribute = target.partition(":")
     if not colon or not module_name or not attribute:
         near = difflib.get_close_matches(name, ENGINES, 1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise UsageError(f"unknown engine {name!r}: {hint}type one of {', '.join(ENGINES)}, or module:attribute of your adapter")
-    if name not in ENGINES and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # an installed command does not look into the folder it is run from
+    if name not in ENGINES:
+        _look_here()
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -50,11 +77,24 @@ def load(name: str) -> Engine:
     return _start(name, factory, install)
 
 
+def _look_here() -> None:
+    """An installed command does not look into the folder it is run from."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+
+
+def _probed(module: str) -> Engine:
+    """An adapter for a module with torch-like names."""
+    from conformance.engines.probed import Probed
+
+    return Probed(module)
+
+
 def _start(name: str, factory: Any, install: str) -> Engine:
     """An instance from an adapter class, a function that makes one, or the instance itself."""
     try:
         engine = factory() if callable(factory) else factory
-    except EngineUnavailable:
+    except (EngineUnavailable, UsageError):
         raise
     except ModuleNotFoundError as error:
         raise EngineUnavailable(f"engine {name!r} needs {error.name}: {install or 'install it'}") from None

@@ -141,7 +141,7 @@ class MyGradEngine(Engine):
     name: ClassVar[str] = "mygrad"
     script: ClassVar[type | None] = MyGradScript
     ops: Mapping[str, str] = OPS
-    traits: ClassVar[frozenset[str]] = frozenset({"aliases"})
+    traits: ClassVar[frozenset[str]] = frozenset({"aliases", "absent-gradients"})
 
     def __init__(self) -> None:
         import mygrad

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from conformance.engines.torch_like import TorchLike
@@ -29,10 +29,15 @@ class TorchEngine(TorchLike):
             )
         torch.set_num_threads(1)
         super().__init__(torch)
+        self._circular = False  # whether a gradient may have a history
         self._run_backward = torch.autograd.Variable._execution_engine.run_backward
         with warnings.catch_warnings():  # torch warns once of the cycle that create_graph makes between a leaf and its gradient
             warnings.simplefilter("ignore")
             torch.ones((), requires_grad=True).square().backward(create_graph=True)
+
+    def begin(self) -> None:
+        super().begin()
+        self._circular = False
 
     # Both differentiations do what torch.autograd's functions do, without the 13 us that these spend in Python on the cases that
     # no program makes. Gradients that they would refuse are left to them.
@@ -42,6 +47,7 @@ class TorchEngine(TorchLike):
         inputs: Sequence[Any] | None,
     ) -> None:  # fmt: skip
         seeds = self.seeds(roots, gradients)
+        self._circular = self._circular or create_graph
         if seeds is None or inputs == []:
             return super().backward(roots, gradients, retain_graph, create_graph, inputs)
         keep = create_graph if retain_graph is None else retain_graph
@@ -50,6 +56,13 @@ class TorchEngine(TorchLike):
         else:
             named, self._named = tuple(inputs), True
         self._run_backward(tuple(roots), seeds, keep, create_graph, named, allow_unreachable=True, accumulate_grad=True)
+
+    def end(self, tensors: Iterable[Any]) -> None:
+        """A gradient with a history holds the leaf that holds it; torch does not see such a cycle, so it is cut here."""
+        if self._circular:
+            for tensor in tensors:
+                if tensor.is_leaf or tensor.retains_grad:
+                    tensor.grad = None
 
     def grad(
         self, roots: Sequence[Any], inputs: Sequence[Any], gradients: Sequence[Any] | None, retain_graph: bool | None,

@@ -68,7 +68,18 @@ class TorchLike(Engine):
     script: ClassVar[type | None] = Script
     ops: Mapping[str, str] = {name: op.torch for name, op in CATALOG.items()}
     traits: ClassVar[frozenset[str]] = frozenset(
-        {"versions", "aliases", "detached-aliases", "liveness", "higher-order", "flags", "accumulation", "leaf-gradients"}
+        {
+            "versions",
+            "aliases",
+            "detached-aliases",
+            "liveness",
+            "higher-order",
+            "flags",
+            "accumulation",
+            "leaf-gradients",
+            "absent-gradients",
+            "unsaved-graphs",
+        }
     )
 
     def __init__(self, module: ModuleType) -> None:
