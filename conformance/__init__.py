@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from conformance.api import NonConforming, check
     from conformance.engine import Category, Engine, Unsupported
     from conformance.program import Program
+    from conformance.remote.limits import Isolation
     from conformance.sketch import Sketch
     from conformance.strategy import programs
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Category": "conformance.engine",
     "Engine": "conformance.engine",
+    "Isolation": "conformance.remote.limits",
     "NonConforming": "conformance.api",
     "Program": "conformance.program",
     "Sketch": "conformance.sketch",
@@ -41,4 +43,15 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_HOMES[name]), name)
 
 
-__all__ = ["Category", "Engine", "NonConforming", "Program", "Sketch", "Unsupported", "__version__", "check", "programs"]
+__all__ = [
+    "Category",
+    "Engine",
+    "Isolation",
+    "NonConforming",
+    "Program",
+    "Sketch",
+    "Unsupported",
+    "__version__",
+    "check",
+    "programs",
+]

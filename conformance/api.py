@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from conformance import engines
 from conformance.engine import Engine
+from conformance.errors import UsageError
 from conformance.record import AnyLine, Record, assemble
+from conformance.remote.limits import Isolation
+from conformance.remote.loading import load
 from conformance.run import Options, Run, Tick
 
 
@@ -19,16 +21,23 @@ class NonConforming(AssertionError):
 
 
 def start(
-    engine: Engine | str, options: Options, *, oracle: Engine | str = "torch", progress: Callable[[Tick], None] | None = None
+    engine: Engine | str,
+    options: Options,
+    *,
+    oracle: Engine | str = "torch",
+    isolation: Isolation | None = None,
+    progress: Callable[[Tick], None] | None = None,
 ) -> Run:
-    """A run that is ready to be iterated over.
+    """A run that is ready to be iterated over, on an engine in a process of its own where `isolation` says so.
 
     Raises:
         UsageError, EngineUnavailable: the engine or the oracle cannot be had.
     """
     name = engine if isinstance(engine, str) else ""
-    under_test = engines.load(engine) if isinstance(engine, str) else engine
-    truth = engines.load(oracle) if isinstance(oracle, str) else oracle
+    if isolation is not None and not name:
+        raise UsageError("an engine in a process of its own is given by its name: 'module:attribute'")
+    under_test = load(engine, isolation) if isinstance(engine, str) else engine
+    truth = load(oracle) if isinstance(oracle, str) else oracle
     return Run(under_test, truth, options, name=name, progress=progress)
 
 
@@ -42,14 +51,16 @@ def check(
     rules: Sequence[str] = (),
     level: int | None = None,
     oracle: Engine | str = "torch",
+    isolation: Isolation | None = None,
 ) -> Record:
     """Run the suite on an engine and return the record; for one line in a test.
 
     Args:
-        engine: an adapter, its registered name, or `module:attribute`.
+        engine: an adapter, its registered name, `module:attribute`, or `exec:COMMAND` that speaks the protocol.
         budget: seconds; ignored where `programs` is given.
         programs: how many random programs to run; the same seed and number give the same record.
         level: only rules up to this level, 1 to 4, for an engine that is growing.
+        isolation: run the engine in a process of its own, within these limits; it may then crash or hang.
 
     Raises:
         NonConforming: the engine breaks a rule, or nothing could be judged; the message holds proof and reproducer.
@@ -59,7 +70,7 @@ def check(
     options = Options(
         seconds=seconds, programs=programs, seed=seed, areas=tuple(areas), rules=tuple(rules), level=level, matrix=True
     )
-    lines: list[AnyLine] = list(start(engine, options, oracle=oracle))
+    lines: list[AnyLine] = list(start(engine, options, oracle=oracle, isolation=isolation))
     record = assemble(lines)
     if record.verdict != "conforms":
         raise NonConforming(describe(record), record)

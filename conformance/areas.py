@@ -23,7 +23,7 @@ class Area(NamedTuple):
     `level` is how far an engine has grown that is to keep the area's rules: 1 gradients and accumulation; 2 flags, detach() and
     no_grad; 3 memory: in-place, views, versions; 4 higher order, hooks and refusals. In an `exact` area all values are; in a
     `special` one they are zeros, ties and extremes, outside the domains of ops too. Without `own` no op is
-    drawn that saves tensors of its own, which no program can reach.
+    drawn that saves tensors of its own, which no program can reach. What a `late` area needs takes seconds to load.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Area(NamedTuple):
     exact: bool = False
     special: bool = False
     own: bool = True
+    late: bool = False
     shapes: tuple[tuple[int, ...], ...] = SHAPES
 
 
@@ -56,6 +57,8 @@ AREAS: tuple[Area, ...] = (
          shapes=((), (0,), (2, 0), (1,), (0, 3), (), (2, 0, 2), (1, 0), (2,))),
     Area("order", "Order of execution", 1, weights("leaf 1, op 12, hook 1, backward 1, again 1"),
          weights("pointwise 5, binary 9"), (6, 14), exact=True),
+    Area("process", "Survival of the engine's process", 1,
+         weights("leaf 2, op 9, view 1, mutate 1, detach 1, region 1, backward 2, again 1, grad 1, drop 1"), PURE, (4, 10)),
     Area("requires_grad", "requires_grad propagation", 2,
          weights("leaf 4, constant 3, op 8, set_flag 3, region 4, detach 2, mutate 2, backward 2, retain_grad 1"),
          PLAIN | weights("creation 4, comparison 6"), (4, 10)),
@@ -94,9 +97,9 @@ AREAS: tuple[Area, ...] = (
          weights("leaf 2, op 6, detach 1, view 1, bad_call 6, written_expansion 1, written_unrecorded_view 1, bad_hook 1,"
                  "bad_export 1, bad_assignment 1,"
                  "backward 1"), PLAIN, (2, 6)),
-    # Last, since torch's checkpoint imports its compiler, which takes seconds.
+    # Late, since torch's checkpoint imports its compiler.
     Area("checkpoint", "Checkpointing", 4, weights("leaf 2, op 9, region 1, backward 2, again 1, grad 1, hook 1"),
-         weights("checkpoint 10, pointwise 2, binary 3")),
+         weights("checkpoint 10, pointwise 2, binary 3"), late=True),
 )
 # fmt: on
 

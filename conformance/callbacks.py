@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from math import prod
 from typing import Any, NamedTuple
 
-from conformance.engine import Engine
+from conformance.engine import Engine, Unsupported
 from conformance.observe import Sight
 from conformance.program import Hook
 
@@ -77,8 +77,14 @@ class Callbacks:
     def _see(self, step: Hook, gradient: Any) -> None:
         """Nothing more."""
 
+    def op(self, name: str) -> Callable[..., Any]:
+        """An op that a callback uses."""
+        if name not in self.ops:
+            raise Unsupported(f"{self.engine.name} has no {name}")
+        return self.ops[name]
+
     def _double(self, step: Hook, gradient: Any) -> Any:
-        return self.ops["mul_scalar"](gradient, value=2.0)
+        return self.op("mul_scalar")(gradient, value=2.0)
 
     def _misshape(self, step: Hook, gradient: Any) -> Any:
         shape = (*self.engine.shape(gradient), 2)
@@ -99,12 +105,12 @@ class Callbacks:
             self.packed.append((self.place(), self.engine.value(tensor)))
             if mode == "pack_write" and self.engine.dtype(tensor).startswith("float"):
                 with self.engine.grad_mode(False):
-                    self.ops["mul_scalar_"](tensor, value=2.0)
+                    self.op("mul_scalar_")(tensor, value=2.0)
             return self.engine.copy(tensor) if mode == "pack_copy" else tensor
 
         def unpack(tensor: Any) -> Any:
             if mode == "pack_double" and self.engine.dtype(tensor).startswith("float"):
-                return self.ops["mul_scalar"](tensor, value=2.0)
+                return self.op("mul_scalar")(tensor, value=2.0)
             return tensor
 
         return self.engine.saved_tensors_hooks(pack, unpack)

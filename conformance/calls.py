@@ -31,9 +31,13 @@ class Call(NamedTuple):
     shapes: tuple[Shape, ...]
 
 
-def drawn(op: Op, vocabulary: Vocabulary, area: Area, dtype: str | None = None) -> Call | None:
-    """Operands that fit the op, by a chooser of its own, so that the same op is asked of every engine in the same way."""
-    chooser = SeededChooser(sum(map(ord, op.name)))
+def drawn(op: Op, vocabulary: Vocabulary, area: Area, dtype: str | None = None, salt: int = 0) -> Call | None:
+    """Operands that fit the op, by a chooser of its own, so that the same op is asked of every engine in the same way.
+
+    Another salt gives other operands and parameters.
+    """
+    chooser = SeededChooser(sum(map(ord, op.name)) + salt)
+    smallest = 0 if vocabulary.ranks == (0,) else 1
     for _ in range(ATTEMPTS):
         generator = Generator(chooser, area, vocabulary)
         chosen = generator.operands(op, generator.leaf(requires_grad=False, dtype=dtype))
@@ -41,7 +45,7 @@ def drawn(op: Op, vocabulary: Vocabulary, area: Area, dtype: str | None = None) 
             continue
         inputs, params, shapes, _ = chosen
         made = {step.out: step for step in generator.steps if isinstance(step, Leaf)}
-        if all(s.name in made for s in inputs) and all(map(size, shapes)) and size(inputs[0].shape) > 1:
+        if all(s.name in made for s in inputs) and all(map(size, shapes)) and size(inputs[0].shape) > smallest:
             return Call(op, tuple(made[s.name] for s in inputs), params, shapes)
     return None
 

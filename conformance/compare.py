@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from conformance.engine import Category
 from conformance.observe import FLAGS, UNTOLD, Observation, Refusal
 
-Kind = Literal["wrong value", "wrong state", "missed error", "spurious error", "wrong error"]
+Kind = Literal["wrong value", "wrong state", "missed error", "spurious error", "wrong error", "death"]
 Agreement = Callable[[Any, Any], bool]
 
 RELATIONS = ("memory", "grad_memory", "grad_is", "base")
@@ -18,7 +18,8 @@ NUMBERS = ("value", "grad", "called", "packed", "exported")
 class Difference(NamedTuple):
     """After `step`, this facet of `slot` was to be `expected` and was `observed`.
 
-    For errors `facet` is "error", `slot` is -1, and `category` is that of the refusal expected, or of the spurious one.
+    For errors `facet` is "error", `slot` is -1, and `category` is that of the refusal expected, or of the spurious one. For a
+    death `facet` is crash, timeout, memory or protocol, and `step` the last.
     """
 
     kind: Kind
@@ -32,7 +33,7 @@ class Difference(NamedTuple):
 
 def same(expected: Observation, observed: Observation) -> bool:
     """Whether two observations agree to the bit: the fast way out, taken by nearly all programs."""
-    if expected.sights != observed.sights:
+    if expected.sights != observed.sights or observed.death is not None:
         return False
     a, b = expected.refusal, observed.refusal
     return a is b or (a is not None and b is not None and a.step == b.step and _categories_agree(a, b))
@@ -45,6 +46,9 @@ def compare(expected: Observation, observed: Observation, agree: Agreement) -> t
     """
     if expected.unsupported is not None or observed.unsupported is not None:
         return ()
+    if observed.death is not None:
+        what, message, step = observed.death
+        return (Difference("death", step, -1, what, "an end", message),)
     error = _error_difference(expected.refusal, observed.refusal)
     end = min((r.step for r in (expected.refusal, observed.refusal) if r is not None), default=None)
     seen = {(step, slot, facet): content for step, slot, facet, content in observed.sights}

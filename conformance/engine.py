@@ -6,10 +6,12 @@ have, and the rules that need it are reported as unsupported, never as passed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any, ClassVar, NoReturn
+
+import numpy as np
 
 from conformance.catalog.code import compile_code
 
@@ -46,18 +48,29 @@ class Engine:
         name: how reports call the engine.
         script: the subclass of `conformance.script.Script` that writes programs as the engine's own code.
         ops: op name of the catalogue -> the engine's code for it (see `catalog/code.py`); what is not listed is unsupported.
+        namespace: the names that the code of `ops` uses, such as {"mg": mygrad}.
         dtypes: the dtypes of leaves that the engine has.
+        ranks: the numbers of dimensions that its tensors can have, such as (0,) for an engine of scalars; None: any.
+        schedules: the schedules of looking (see `execute.py`) by which its programs are run; the last stands in for the others.
+        slow: whether a program may take seconds, so that few are run at once and reductions try few.
+        first: ids of rules whose exemplars come first in their areas: where engines of its kind go wrong, for one that is slow.
         traits: promises beyond the methods: "versions" (writes into saved tensors are detected), "aliases" (views share
             memory), "detached-aliases" (so do detached tensors), "liveness" (weak references to tensors can be taken),
             "higher-order" (create_graph), "flags", "accumulation" (a gradient stays, and grows, until it is zeroed),
-            "leaf-gradients" (only leaves keep a gradient, and what was told to).
+            "leaf-gradients" (only leaves keep a gradient, and what was told to), "absent-gradients" (a gradient that never came
+            is None, not zeros), "unsaved-graphs" (a graph that saved nothing can be walked again without retain_graph).
     """
 
     name: ClassVar[str] = "engine"
     script: ClassVar[type | None] = None
     ops: Mapping[str, str] = {}
+    namespace: Mapping[str, Any] = {}
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64", "int64", "bool")
-    traits: ClassVar[frozenset[str]] = frozenset({"accumulation", "leaf-gradients"})
+    ranks: ClassVar[tuple[int, ...] | None] = None
+    schedules: ClassVar[tuple[str, ...]] = ("quick", "wide", "thorough")
+    slow: ClassVar[bool] = False
+    first: ClassVar[tuple[str, ...]] = ()
+    traits: ClassVar[frozenset[str]] = frozenset({"accumulation", "leaf-gradients", "absent-gradients", "unsaved-graphs"})
 
     def version(self) -> str:
         """The engine's version, for the record."""
@@ -65,7 +78,7 @@ class Engine:
 
     def calls(self) -> Mapping[str, Callable[..., Any]]:
         """Op name -> function of the operands (positional) and parameters (by keyword)."""
-        return self.compile({})
+        return self.compile(self.namespace)
 
     def compile(self, namespace: Mapping[str, Any]) -> Mapping[str, Callable[..., Any]]:
         """The functions of `ops`, from their code and the names that it uses, such as {"mg": mygrad}."""
@@ -75,6 +88,9 @@ class Engine:
 
     def begin(self) -> None:
         """Called before each program; an engine with global state resets it here."""
+
+    def end(self, tensors: Iterable[Any]) -> None:
+        """Called after each program with the tensors that it leaves; an engine whose graphs can hold themselves lets go here."""
 
     def leaf(self, values: Any, shape: tuple[int, ...], dtype: str, requires_grad: bool) -> Any:
         """A tensor of that shape from row-major values."""
@@ -159,18 +175,28 @@ class Engine:
         """A copy to hand over as a gradient, differentiable where the tensor is."""
         self._refuse("slot gradients")
 
+    def segment(self, segment: Any, given: Sequence[Any]) -> Sequence[Any]:
+        """Take the forward steps of a `conformance.segments.Segment` as one function of tensors, those of its slots `outside`.
+
+        Returns the tensors of its slots `filled`. Only the schedule "parted" asks for it.
+        """
+        self._refuse("segments")
+
     # -- observables ----------------------------------------------------------------------------------------------------
 
     def value(self, tensor: Any) -> Any:
         """The values as nested lists of Python numbers (a number where 0-dim)."""
-        self._refuse("value")
+        return _array(tensor).tolist()
 
     def shape(self, tensor: Any) -> tuple[int, ...]:
         """The shape."""
-        self._refuse("shape")
+        shape = getattr(tensor, "shape", None)
+        return _array(tensor).shape if shape is None or callable(shape) else tuple(shape)
 
     def dtype(self, tensor: Any) -> str:
-        """The dtype, by its NumPy name."""
+        """The dtype, by its NumPy name. An engine of one dtype need not be asked."""
+        if len(self.dtypes) == 1:
+            return self.dtypes[0]
         self._refuse("dtype")
 
     def gradient(self, tensor: Any) -> Any:
@@ -212,8 +238,46 @@ class Engine:
     # -- what it has ----------------------------------------------------------------------------------------------------
 
     def has(self, method: str) -> bool:
-        """Whether the adapter defines the method."""
-        return getattr(type(self), method) is not getattr(Engine, method)
+        """Whether the adapter defines the method, or needs not."""
+        return method in _GIVEN or getattr(type(self), method) is not getattr(Engine, method)
+
+    def found(self) -> Sequence[tuple[str, str]]:
+        """What an adapter that probes its engine found: pairs (capability, how the engine spells it; empty where it has none)."""
+        return ()
+
+    def only_plain(
+        self, roots: Sequence[Any], gradients: Sequence[Any] | None, retain_graph: bool | None, create_graph: bool,
+        inputs: Sequence[Any] | None,
+    ) -> None:  # fmt: skip
+        """Refuse what is more than `root.backward()`, for an engine whose backward() takes nothing and frees nothing."""
+        more = {
+            "backward of several roots": len(roots) != 1, "gradient argument of backward": bool(gradients),
+            "create_graph": create_graph, "backward(inputs=...)": inputs is not None,
+        }  # fmt: skip
+        for what, asked in more.items():
+            if asked:
+                self._refuse(what)
 
     def _refuse(self, what: str) -> NoReturn:
         raise Unsupported(f"{self.name} has no {what}")
+
+
+_GIVEN = frozenset({"value", "shape"})  # what Engine does by itself for tensors that look like arrays or hold one
+_HOLDERS = ("tolist", "numpy", "data", "value", "item")
+
+
+def promised(engine: Engine) -> frozenset[str]:
+    """The engine's traits, and "flags" where it shows which tensors require grad."""
+    return engine.traits | ({"flags"} if engine.has("requires_grad") else frozenset())
+
+
+def _array(tensor: Any) -> np.ndarray[Any, Any]:
+    """The numbers of a tensor, an array or a number, by whatever name the tensor holds them."""
+    for name in _HOLDERS:
+        held = getattr(tensor, name, None)
+        if held is not None and not isinstance(tensor, (np.ndarray, np.generic, int, float)):
+            tensor = held() if callable(held) else held
+            if isinstance(tensor, memoryview):
+                continue
+            return np.asarray(tensor) if isinstance(tensor, (list, int, float, bool)) else _array(tensor)
+    return np.asarray(tensor)

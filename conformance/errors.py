@@ -3,6 +3,8 @@
     ConformanceError
     |-- UsageError          the user's: one line that says what to type; exit 2
     |-- EngineUnavailable   the engine or the oracle could not start; exit 3
+    |-- EngineLost          the engine died too often in a process of its own; the run ends there; exit 3
+    |-- RecordLost          the record could not be written to its end; exit 3
     `-- Defect              ours: a report with the program is asked for; exit 4
 
 What an engine does wrong is no exception but a verdict.
@@ -25,6 +27,18 @@ class UsageError(ConformanceError):
 
 class EngineUnavailable(ConformanceError):
     """An engine could not be imported or started."""
+
+    exit_code = 3
+
+
+class EngineLost(ConformanceError):
+    """An engine in a process of its own died, and is not started again."""
+
+    exit_code = 3
+
+
+class RecordLost(ConformanceError):
+    """The record of a run could not be written to its end, as on a full disk."""
 
     exit_code = 3
 

@@ -1,27 +1,35 @@
 """Program x Engine -> Observation.
 
-Three schedules of looking. The quick one looks at flags when a tensor is made, at gradients where a later step may hide what a
+Schedules of looking. The quick one looks at flags when a tensor is made, at gradients where a later step may hide what a
 backward did to them, and at values and all gradients at the end: it is run on millions of programs. The wide one looks at every
 facet at the end as well: every few programs are run so. The thorough one looks at every facet of every live slot after every
-step: it is run on programs that showed a difference, so that the first step that went wrong can be named.
+step: it is run on programs that showed a difference, so that the first step that went wrong can be named. The parted one is for
+engines that take forward steps together, as functions: it looks where such a segment ends, and at every facet at the end.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 from conformance.engine import Engine, Unsupported
-from conformance.execution import Execution
-from conformance.observe import FACETS, FLAGS, Observation, facets_of, look
+from conformance.execution import HANDLERS, Execution
+from conformance.observe import FACETS, FLAGS, Death, Observation, facets_of, look
 from conformance.program import Program
+from conformance.segments import Pending, Segment, parted
 
-Schedule = Literal["quick", "wide", "thorough"]
+Schedule = Literal["quick", "wide", "thorough", "parted"]
 
 
 class Executor:
-    """Runs programs on one engine, looking at the facets that all engines of a comparison show."""
+    """Runs programs on one engine, looking at the facets that all engines of a comparison show.
+
+    `launch` holds the options of a run that put the engine where it runs: none, in this process.
+    """
+
+    launch: tuple[str, ...] = ()
 
     def __init__(self, engine: Engine, facets: frozenset[str] | None = None) -> None:
         self.engine = engine
@@ -30,6 +38,22 @@ class Executor:
         seen = [f for f in FLAGS if f in self.facets]
         self.flags = engine.flags if len(seen) == len(FLAGS) else getattr(engine, FACETS[seen[0]]) if seen else None
         self.flags_facet = "flags" if len(seen) == len(FLAGS) else seen[0] if seen else ""
+
+    def nearest(self, schedule: Schedule) -> Schedule:
+        """The schedule by which programs are looked at when this one is asked for."""
+        known = self.engine.schedules
+        return schedule if schedule in known else known[-1]  # type: ignore[return-value]
+
+    def run_all(self, programs: Sequence[Program], schedules: Sequence[Schedule]) -> list[Observation]:
+        """Run programs, each by its schedule."""
+        return [self.run(program, schedule) for program, schedule in zip(programs, schedules, strict=True)]
+
+    def hurrying(self, death: Death | None) -> AbstractContextManager[None]:
+        """A region in which programs are tried that may end in the same way."""
+        return nullcontext()
+
+    def avoid(self, program: Program) -> None:
+        """A program that kills the engine is known: nothing is to be done where it runs in this process."""
 
     def run(self, program: Program, schedule: Schedule = "quick", *, stash: bool = False) -> Observation:
         """Run to the end or to the first refusal. Whatever the engine raises is data.
@@ -65,13 +89,13 @@ class _Wide(Execution):
         """Every facet of every slot."""
         for slot, tensor in self.slots.items():
             for facet in FACETS:
-                if facet in self.facets:
+                if facet in self.facets and (facet != "grad" or self.may_have_gradient(slot)):
                     self.sights.append((self.place, slot, facet, self.content(slot, facet, tensor)))
 
     def content(self, slot: int, facet: str, tensor: Any) -> Any:
         """A facet's content; of the version only whether it changed since the last look."""
         try:
-            content = look(self.engine, facet, tensor)
+            content = look(self.engine, facet, tensor, self.shown)
         except Exception as error:
             return self.untold(error)
         if facet != "version":
@@ -98,12 +122,12 @@ class _Wide(Execution):
                 self.sights.append((place, slot, "grad_memory" if slot in self.gradients_held else "memory", memory))
         for slot, tensor in slots.items():
             try:
-                gradient = engine.gradient(tensor) if self.sees_grad else None
+                gradient = engine.gradient(tensor) if self.sees_grad and self.may_have_gradient(slot) else None
             except Unsupported:
                 raise
             except Exception:  # which was seen with the other facets
                 continue
-            if gradient is None:
+            if gradient is None or self.shown(gradient) is None:
                 continue
             self.sights.append((place, slot, "grad_is", named.get(id(gradient))))
             if slot not in self.gradients_held and 0 not in engine.shape(gradient):
@@ -138,4 +162,42 @@ class _Thorough(_Wide):
             self.sights += [(self.place, slot, "value", self.engine.value(tensor)) for slot, tensor in self.slots.items()]
 
 
-SCHEDULES: dict[str, type[Execution]] = {"quick": Execution, "wide": _Wide, "thorough": _Thorough}
+class _Parted(_Wide):
+    """The same run, segment by segment."""
+
+    def __init__(self, executor: Executor) -> None:
+        super().__init__(executor)
+        self.inside = False  # whether a segment is under way, or was when the engine refused
+
+    def run(self, program: Program) -> Observation:
+        return super().run(parted(program))
+
+    def made(self, slot: int, tensor: Any) -> None:
+        if self.inside:
+            self.slots[slot] = tensor  # it is looked at where the segment ends
+        else:
+            super().made(slot, tensor)
+
+    def segment(self, segment: Segment) -> None:
+        """All steps of a segment: by the engine, as one function, or one after the other."""
+        lacking = next((op for op in segment.ops if op not in self.calls), None)
+        if lacking is not None:
+            raise Unsupported(f"{self.engine.name} has no {lacking}")
+        self.inside = True
+        if self.engine.has("segment"):
+            given = [self.slots[slot] for slot in segment.outside]
+            self.slots.update(zip(segment.filled, self.engine.segment(segment, given), strict=True))
+        else:
+            for step in segment.steps:
+                HANDLERS[type(step)](self, step)
+        self.inside = False
+        for slot in (*segment.filled, *(slot for slot in segment.written if slot not in segment.filled)):
+            self.made(slot, self.slots[slot])
+
+    def at_end(self, failed: bool) -> None:
+        if not self.inside:  # what a function leaves behind that was refused, nobody promises
+            super().at_end(failed)
+
+
+HANDLERS |= {Segment: _Parted.segment, Pending: lambda run, step: None}
+SCHEDULES: dict[str, type[Execution]] = {"quick": Execution, "wide": _Wide, "thorough": _Thorough, "parted": _Parted}

@@ -33,6 +33,7 @@ from conformance.program import (
     Unhook,
     ZeroGrad,
 )
+from conformance.tolerance import flatten
 
 if TYPE_CHECKING:
     from conformance.execute import Executor
@@ -58,6 +59,9 @@ class Execution:
         self.make_leaf = executor.engine.leaf
         self.facets = executor.facets
         self.sees_grad = "grad" in self.facets
+        self.keepers: set[int] | None = None if "grad_of_all" in self.facets else set()  # the only slots that may have one
+        self.shown = executor.engine.value if "grad_absent" in self.facets else self.unless_zeros
+        self.ranks = executor.engine.ranks
         self.flags = executor.flags
         self.flags_facet = executor.flags_facet
         self.slots: dict[int, Any] = _Slots()
@@ -97,10 +101,12 @@ class Execution:
                 self.at_end(refusal is not None)
                 if self.callbacks is not None:
                     self.sights += self.callbacks.sights(self.place)
+            self.engine.end(self.slots.values())
         except Unsupported as error:
             unsupported = str(error)
         except (Exception, SystemExit) as error:
             refusal = refusal or refused(self.engine, self.place, error)
+        self.slots.clear()  # a hook that hangs on a tensor leads back here, in a circle that an engine may not see
         return Observation(self.sights, refusal, unsupported)
 
     def restore(self) -> None:
@@ -140,15 +146,16 @@ class Execution:
         if not self.sees_grad or self.place == self.last:
             return
         place, sights, slots = self.place, self.sights, self.slots
-        gradient_of, value = self.engine.gradient, self.engine.value
+        gradient_of, shown = self.engine.gradient, self.shown
         for slot in sorted(self.holders):
             try:
                 gradient = gradient_of(slots[slot]) if slot in slots else None
             except Exception as error:
                 sights.append((place, slot, "grad", self.untold(error)))
                 continue
-            if gradient is not None:
-                sights.append((place, slot, "grad", value(gradient)))
+            content = None if gradient is None else shown(gradient)
+            if content is not None:
+                sights.append((place, slot, "grad", content))
                 self.holders.discard(slot)
 
     def zeroed(self, slot: int, tensor: Any) -> None:
@@ -159,14 +166,31 @@ class Execution:
 
     def look_at_gradients(self, slots: Iterable[tuple[int, Any]]) -> None:
         """The accumulated gradients of these slots."""
-        place, sights, gradient_of, value = self.place, self.sights, self.engine.gradient, self.engine.value
+        place, sights, gradient_of, shown = self.place, self.sights, self.engine.gradient, self.shown
         for slot, tensor in slots:
+            if not self.may_have_gradient(slot):
+                continue
             try:
                 gradient = gradient_of(tensor)
             except Exception as error:
                 sights.append((place, slot, "grad", self.untold(error)))
                 continue
-            sights.append((place, slot, "grad", None if gradient is None else value(gradient)))
+            sights.append((place, slot, "grad", None if gradient is None else shown(gradient)))
+
+    def hold(self, slot: int) -> None:
+        """The slot may have a gradient from now on."""
+        self.holders.add(slot)
+        if self.keepers is not None:
+            self.keepers.add(slot)
+
+    def may_have_gradient(self, slot: int) -> bool:
+        """Whether to look at the gradient of a slot: of an engine that keeps them all, only at those that are to be kept."""
+        return self.keepers is None or slot in self.keepers
+
+    def unless_zeros(self, gradient: Any) -> Any:
+        """A gradient's values; None for zeros, where an engine does not tell a gradient of zeros from none."""
+        content = self.engine.value(gradient)
+        return content if any(flatten(content)) else None
 
     def untold(self, error: Exception) -> str:
         """What is seen where the engine refuses to tell, as torch does of a view that was invalidated."""
@@ -194,8 +218,10 @@ class Execution:
         out, requires_grad = step.out, step.requires_grad
         if step.dtype not in self.engine.dtypes:
             raise Unsupported(f"{self.engine.name} has no leaves of {step.dtype}")
+        if self.ranks is not None and len(step.shape) not in self.ranks:
+            raise Unsupported(f"{self.engine.name} has no tensors of {len(step.shape)} dimensions")
         if requires_grad:
-            self.holders.add(out)
+            self.hold(out)
         self.made(out, self.make_leaf(step.values, step.shape, step.dtype, requires_grad))
 
     def apply(self, step: Apply) -> None:
@@ -225,7 +251,7 @@ class Execution:
     def set_requires_grad(self, step: SetRequiresGrad) -> None:
         tensor = self.slots[step.target]
         self.engine.set_requires_grad(tensor, step.value)
-        self.holders.add(step.target)
+        self.hold(step.target)
         self.made(step.target, tensor)
 
     def enter(self, step: Enter) -> None:
@@ -265,14 +291,14 @@ class Execution:
 
     def assign_grad(self, step: AssignGrad) -> None:
         self.engine.set_gradient(self.slots[step.target], self.slots[step.source])
-        self.holders.add(step.target)
+        self.hold(step.target)
 
     def export(self, step: Export) -> None:
         self.sights.append((self.place, step.target, "exported", self.engine.export(self.slots[step.target])))
 
     def retain_grad(self, step: RetainGrad) -> None:
         self.engine.retain_grad(self.slots[step.target])
-        self.holders.add(step.target)
+        self.hold(step.target)
 
     def backward(self, step: Backward) -> None:
         slots = self.slots
@@ -280,7 +306,8 @@ class Execution:
         inputs = None
         if step.inputs is not None:
             inputs = [slots[i] for i in step.inputs]
-            self.holders.update(step.inputs)
+            for slot in step.inputs:
+                self.hold(slot)
         gradients = self.gradients(step.gradients, roots, step.shape, handed=step.handed)
         self.engine.backward(roots, gradients, step.retain_graph, step.create_graph, inputs)
         self.accumulated()
@@ -312,12 +339,15 @@ class Execution:
             elif isinstance(gradient, int):
                 result.append(self.slots[gradient] if handed else engine.copy(self.slots[gradient]))
             else:
-                result.append(engine.leaf(gradient, engine.shape(root) if shape is None else shape, engine.dtype(root), False))
+                known = engine.shape(root) if shape is None else shape
+                if self.ranks is not None and len(known) not in self.ranks:
+                    raise Unsupported(f"{engine.name} has no tensors of {len(known)} dimensions")
+                result.append(engine.leaf(gradient, known, engine.dtype(root), False))
         return result
 
     def read_grad(self, step: ReadGrad) -> None:
-        gradient = self.engine.gradient(self.slots[step.source])
-        if gradient is None:
+        gradient = self.engine.gradient(self.slots[step.source]) if self.may_have_gradient(step.source) else None
+        if gradient is None or self.shown(gradient) is None:
             self.sights.append((self.place, step.out, "value", None))
         else:
             self.gradients_held.add(step.out)

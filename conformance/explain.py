@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-from conformance.catalog import CATALOG
 from conformance.compare import Difference
+from conformance.graph import history, overtaken
 from conformance.judge import Case
 from conformance.program import AnyStep, Apply, Backward, Enter, Exit, Grad, Mutate, Program
 from conformance.record import StepRow
-from conformance.scope import Scope
 from conformance.script import Script, variable
-from conformance.slots import Storage
-
-
-class Save(NamedTuple):
-    """A node kept a tensor: its input or its output, at a version."""
-
-    storage: Storage
-    op: str
-    role: str
-    name: str
-    version: int
-
-
-class Write(NamedTuple):
-    """An in-place op changed memory, from `version` to the next, through the variable `name`."""
-
-    storage: Storage
-    op: str
-    name: str
-    version: int
 
 
 def explain(case: Case) -> str:
@@ -50,6 +28,8 @@ def _sentence(program: Program, d: Difference) -> str:
     """What happened, by kind."""
     name = variable(d.slot) if d.slot >= 0 else ""
     step = _name_of_step(program.steps[d.step]) if d.step < len(program.steps) else "the end"
+    if d.kind == "death":
+        return f"The program must come to an end, but the engine's process {_DEATHS[d.facet]}: {d.observed}."
     if d.kind == "missed error":
         return f"{_cause(program, d)}{step} must be refused ({_first_line(d.expected)}), but ran without an error."
     if d.kind == "spurious error":
@@ -67,6 +47,10 @@ def _sentence(program: Program, d: Difference) -> str:
     }.get(d.facet, f"{name}.{d.facet}")  # fmt: skip
     return f"After {step}, {what} must be {_words(d.expected)}, but is {_words(d.observed)}."
 
+
+_DEATHS = {
+    "crash": "crashed", "timeout": "hung", "memory": "took too much memory", "protocol": "answered what cannot be understood",
+}  # fmt: skip
 
 # What was seen of callbacks and of several tensors together, in words; {} is the variable of the slot.
 _OF_CALLS = {
@@ -108,43 +92,12 @@ def _cause(program: Program, d: Difference) -> str:
     """For a missed version error: who saved what, and who changed it."""
     if d.category != "version":
         return ""
-    saves, writes = history(program, d.step)
-    for write in reversed(writes):
-        for save in reversed(saves):
-            if save.storage is write.storage and save.version <= write.version:
-                return (
-                    f"{save.name} was saved by {save.op} (its {save.role}) at version {save.version}; "
-                    f"{write.op} on {write.name} made it version {write.version + 1}. "
-                )
+    for save, write in overtaken(*history(program, d.step)):
+        return (
+            f"{save.name} was saved by {save.op} (its {save.role}) at version {save.version}; "
+            f"{write.op} on {write.name} made it version {write.version + 1}. "
+        )
     return ""
-
-
-def history(program: Program, end: int) -> tuple[list[Save], list[Write]]:
-    """Everything saved and written before step `end`."""
-    scope = Scope()
-    saves: list[Save] = []
-    writes: list[Write] = []
-    for step in program.steps[:end]:
-        if isinstance(step, Mutate):
-            storage = scope.slots[step.target].storage
-            writes.append(Write(storage, step.op, variable(step.target), storage.version))
-        scope.apply(step)
-        if isinstance(step, (Apply, Mutate)):
-            saves += _saves(scope, step)
-    return saves, writes
-
-
-def _saves(scope: Scope, step: Apply | Mutate) -> Iterator[Save]:
-    """What the node of this step keeps."""
-    inputs = step.inputs if isinstance(step, Apply) else (step.target, *step.inputs)
-    outs = step.outs if isinstance(step, Apply) else (step.target,)
-    if not any(scope.slots[o].requires_grad for o in outs):
-        return
-    for what, when in CATALOG[step.op].saved:
-        if when is not None and not scope.slots[inputs[when]].requires_grad:
-            continue
-        slot = scope.slots[outs[0] if what < 0 else inputs[what]]
-        yield Save(slot.storage, step.op, "output" if what < 0 else "input", variable(slot.name), slot.storage.version)
 
 
 def rows(case: Case, script: Script) -> list[StepRow]:
@@ -168,8 +121,8 @@ def _seen(observation: Any, place: int, slot: int | None, facet: str) -> str:
     refusal = observation.refusal
     if refusal is not None and refusal.step <= place:
         return f"refused: {_first_line(refusal.message)}" if refusal.step == place else ""
-    if facet == "error":
-        return "no error"
+    if facet == "error" or facet in _DEATHS:
+        return "no error" if observation.death is None else observation.death.message
     if slot is None:
         return ""
     content = next((seen[3] for seen in observation.sights if seen[:3] == (place, slot, facet)), _NOTHING)

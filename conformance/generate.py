@@ -59,6 +59,7 @@ class Generator:
         self.dtypes = vocabulary.dtypes
         self.dtype = self.dtypes[-1 - self.below(len(self.dtypes))]
         self.tables = tables(area.name, vocabulary)
+        self.ranks = vocabulary.ranks
         self.live: list[Slot] = []  # slots that may be read
         self.floats: list[Slot] = []  # those of them of floating dtype
         self.next = 0
@@ -131,7 +132,7 @@ class Generator:
     def leaf(self, shape: tuple[int, ...] | None = None, requires_grad: bool | None = None, dtype: str | None = None) -> Slot:
         """A leaf of floating dtype."""
         if shape is None:
-            shape = self.area.shapes[self.below(len(self.area.shapes))]
+            shape = self.tables.shapes[self.below(len(self.tables.shapes))]
         if requires_grad is None:
             requires_grad = self.below(4) > 0
         bank = self.banks[self.below(2)]
@@ -173,7 +174,7 @@ class Generator:
         chosen = self.operands(op, first)
         if chosen is not None:
             for shape in chosen[2]:
-                if size(shape) > MOST_ELEMENTS or len(shape) > 4:
+                if size(shape) > MOST_ELEMENTS or len(shape) not in self.ranks:
                     return None
         return chosen
 
@@ -194,6 +195,8 @@ class Generator:
         inputs = [first]
         try:
             for need in op.partners(self.chooser, first.shape, params):
+                if len(need.shape) not in self.ranks:
+                    return None
                 if need.dtype == "float":
                     inputs.append(self.operand(need.shape, None if op.promotes else first.dtype))
                 else:

@@ -102,6 +102,8 @@ def verdict(executor: Executor, probe: Probe) -> SavedVerdict:
     seen = executor.run(probe.program)
     if control.unsupported is not None or seen.unsupported is not None or control.refusal is not None:
         return "unsupported"
+    if control.death is not None or seen.death is not None:
+        return "refused"
     if seen.refusal is not None:
         return "saved" if seen.refusal.category == Category.VERSION.value else "refused"
     return "free" if _gradients_agree(control, seen) else "wrong"
@@ -109,10 +111,9 @@ def verdict(executor: Executor, probe: Probe) -> SavedVerdict:
 
 def _gradients_agree(control: Observation, seen: Observation) -> bool:
     """Whether two observations end with the same gradients."""
-    a, b = ([sight[1::2] for sight in o.sights if sight[2] == "grad"] for o in (control, seen))
-    return len(a) == len(b) and all(
-        x[0] == y[0] and (x[1] == y[1] or (None not in (x[1], y[1]) and within_units(x[1], y[1], TOLERANCE)))
-        for x, y in zip(a, b, strict=True)
+    a, b = ({slot: content for _, slot, facet, content in o.sights if facet == "grad"} for o in (control, seen))
+    return a.keys() == b.keys() and all(
+        x == b[slot] or (None not in (x, b[slot]) and within_units(x, b[slot], TOLERANCE)) for slot, x in a.items()
     )
 
 

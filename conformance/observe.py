@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from conformance.engine import Category, Engine
@@ -18,15 +19,28 @@ class Refusal(NamedTuple):
     message: str
 
 
+class Death(NamedTuple):
+    """The engine's process did not come to the end of the program: crash, timeout, memory or protocol, and how.
+
+    Where in the program, nobody knows: `step` is its last.
+    """
+
+    what: str
+    message: str
+    step: int
+
+
 class Observation(NamedTuple):
     """All that was seen while a program ran, in order, and how it ended.
 
-    `refusal` ended the program early; `unsupported` says what the engine lacks, and then nothing is judged.
+    `refusal` ended the program early; `unsupported` says what the engine lacks, and then nothing is judged; `death` is the end of
+    an engine in a process of its own, which took with it what was seen.
     """
 
     sights: list[Sight]
     refusal: Refusal | None = None
     unsupported: str | None = None
+    death: Death | None = None
 
 
 UNTOLD = "refused: "  # how the content begins that an engine refuses to tell; its category follows
@@ -50,6 +64,10 @@ FLAGS = ("requires_grad", "is_leaf")  # facets that a quick look takes in togeth
 RELATIONS: dict[str, str] = {"memory": "address", "base": "base"}
 
 
+# Whether gradients are looked at of tensors that should have none, and whether one that is absent is told from zeros.
+PROMISED: dict[str, str] = {"grad_of_all": "leaf-gradients", "grad_absent": "absent-gradients"}
+
+
 def facets_of(engine: Engine) -> frozenset[str]:
     """What the engine lets us see; `alive` where weak references to its tensors mean something."""
     shown = {facet for facet, method in (FACETS | RELATIONS).items() if engine.has(method)}
@@ -57,14 +75,15 @@ def facets_of(engine: Engine) -> frozenset[str]:
         shown.add("alive")
     if engine.has("recording"):
         shown.add("recording")
+    shown |= {facet for facet, trait in PROMISED.items() if trait in engine.traits}
     return frozenset(shown)
 
 
-def look(engine: Engine, facet: str, tensor: Any) -> Any:
-    """One facet's content as plain data."""
+def look(engine: Engine, facet: str, tensor: Any, shown: Callable[[Any], Any]) -> Any:
+    """One facet's content as plain data; `shown` gives that of a gradient."""
     if facet == "grad":
         gradient = engine.gradient(tensor)
-        return None if gradient is None else engine.value(gradient)
+        return None if gradient is None else shown(gradient)
     return getattr(engine, FACETS[facet])(tensor)
 
 

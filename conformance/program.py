@@ -294,10 +294,10 @@ def from_json(text: str | bytes) -> Program:
     if program.format != FORMAT:
         raise InvalidProgram(f"format {program.format} is not the format {FORMAT} that this version reads - at `$.format`")
     check_structure(program)
-    return _with_tuples(program)
+    return with_tuples(program)
 
 
-def _with_tuples(program: Program) -> Program:
+def with_tuples(program: Program) -> Program:
     """The program with tuples for the lists that JSON makes of them, so that it equals the one that was written."""
     if not any(isinstance(v, list) for step in program.steps for v in getattr(step, "params", {}).values()):
         return program

@@ -1,21 +1,24 @@
 """The record of a run: append-only JSON lines, a schema, and a closing footer.
 
-Line 1 is the header, then one line a failure as it is found, one line a rule, and the footer. A record without its footer is
-incomplete: the run was stopped or killed. Everything but the `timing` field of the footer depends on seed and versions alone.
+Line 1 is the header. Then come the phases: each writes a line for every failure as it is found, and ends with a line of its own,
+which holds all that the end of the run needs of it. One line a rule and the footer close the record. A record without its footer
+is incomplete: the run was stopped or killed, and can go on after the last phase that ended. Everything but the `timing` field of
+the footer depends on seed and versions alone.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, Union
+from typing import Any, Literal, NamedTuple, Union
 
 import msgspec
 
-FORMAT = 1
-RuleVerdict = Literal["passed", "failed", "safe", "differs", "unsupported", "incomplete"]
+FORMAT = 2
+RuleVerdict = Literal["passed", "failed", "known", "safe", "differs", "unsupported", "incomplete"]
 RunVerdict = Literal["conforms", "diverges", "incomplete"]
+Part = Literal["kept", "exemplar", "search", "matrix"]
+KnownState = Literal["known", "stale", "expired", "untried", "fails", "passes"]
 
 
 class RecordError(ValueError):
@@ -43,6 +46,8 @@ class Header(Line, frozen=True, tag="header", kw_only=True):
     versions: dict[str, str] = {}
     limits: dict[str, float] = {}
     command: str = ""
+    shard: str = ""
+    kept: str = ""
 
 
 class StepRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +57,54 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     expected: str
     observed: str
     differs: bool = False
+
+
+class GraphSave(msgspec.Struct, frozen=True, kw_only=True):
+    """A tensor that a node keeps for backward: its variable, whether input or output, its version then and in the end."""
+
+    name: str
+    role: str
+    version: int
+    now: int
+    wrong: bool = False
+
+
+class GraphNode(msgspec.Struct, frozen=True, kw_only=True):
+    """What one step of a reduced program adds to the drawing; `step` is its place, and names the node.
+
+    leaf, constant: made from values. op, view, write: applied, and recorded or not. detach: an alias without history.
+    walk: backward() or grad(). gradient: a gradient read.
+    """
+
+    step: int
+    kind: str
+    label: str
+    variables: list[str] = []
+    recorded: bool = False
+    saves: list[GraphSave] = []
+    notes: list[str] = []
+    wrong: bool = False
+
+
+class GraphEdge(msgspec.Struct, frozen=True, kw_only=True):
+    """From the node of an earlier step to that of a later one.
+
+    gradient: gradients go back along it. value: only values go along it. walk: what a walk starts from. write: an in-place op
+    changed what the other node had saved, whichever came first.
+    """
+
+    source: int
+    target: int
+    kind: str
+    label: str = ""
+    wrong: bool = False
+
+
+class Graph(msgspec.Struct, frozen=True, kw_only=True):
+    """The autograd graph of a reduced program, with what went wrong marked in it."""
+
+    nodes: list[GraphNode] = []
+    edges: list[GraphEdge] = []
 
 
 class Failure(Line, frozen=True, tag="failure", kw_only=True):
@@ -71,14 +124,71 @@ class Failure(Line, frozen=True, tag="failure", kw_only=True):
     torch_script: str
     engine_script: str
     replay: str
+    graph: Graph | None = None
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reduced program broke, as far as it tells one cause from another: `id` is that of its failure."""
+
+    id: str
+    rule: str
+    symptom: tuple[str, str, str, bool]
+    ops: list[str]
+
+    @property
+    def safe(self) -> bool:
+        """Whether the engine's answer is right where the oracle refuses."""
+        return self.symptom[-1]
+
+
+class Phase(Line, frozen=True, tag="phase", kw_only=True, omit_defaults=True):
+    """One phase of an area, which has ended: `programs` of the `generated` ones could be run on both sides.
+
+    `exercised` has how many of them tried each rule, in the order of the header's rules; `failing` how many broke it. `causes`
+    are those that the area had not met before, `known` those that the baseline has. Rules that do not apply are `unsupported` by
+    what the engine promises, or `lacking` by their own programs. An incomplete phase was interrupted. `seconds` since the run
+    began are noted where a budget of seconds decides how long it is.
+    """
+
+    part: Part
+    area: str
+    round: int
+    generated: int = 0
+    programs: int = 0
+    exercised: list[int] = []
+    failing: dict[str, int] = {}
+    causes: list[Cause] = []
+    known: list[Cause] = []
+    reductions: int = 0
+    unsupported: dict[str, str] = {}
+    lacking: dict[str, str] = {}
+    complete: bool = True
+    seconds: float | None = None
+
+
+class Known(Line, frozen=True, tag="known", kw_only=True):
+    """What has become of a program that the project keeps, at this `place` of its files.
+
+    Of the baseline: known (it still fails so), expired (so it does, and may no longer), stale (it does not). Of the corpus:
+    passes, fails, or known to the baseline. untried: the rule was not asked for, or the engine lacks what it needs.
+    """
+
+    id: str
+    origin: Literal["baseline", "corpus"]
+    rule: str
+    place: str
+    state: KnownState
+    reason: str = ""
+    link: str = ""
+    expires: str = ""
 
 
 class RuleResult(Line, frozen=True, tag="rule", kw_only=True):
     """What became of one rule: `programs` exercised it, `failing` of them differed, from the causes in `failures`.
 
-    passed: exercised and never broken. failed: broken. safe: the engine answers rightly where the oracle refuses.
-    differs: a MAY rule that the engine decides otherwise. unsupported: the engine lacks what the rule needs (`reason`).
-    incomplete: never exercised.
+    passed: exercised and never broken. failed: broken. known: broken as the baseline says, and not otherwise. safe: the engine
+    answers rightly where the oracle refuses. differs: a MAY rule that the engine decides otherwise. unsupported: the engine lacks
+    what the rule needs (`reason`). incomplete: never exercised.
     """
 
     id: str
@@ -115,22 +225,30 @@ class SavedRow(Line, frozen=True, tag="saved", kw_only=True):
 
 
 class Footer(Line, frozen=True, tag="footer", kw_only=True):
-    """How the run ended. `timing` alone differs between two runs of one seed."""
+    """How the run ended; `stopped` says why, where that was before its time. `notes`: what works and is not declared.
+
+    `timing` alone differs between two runs of one seed on one machine.
+    """
 
     programs: int
     verdict: RunVerdict
     reason: str = ""
+    notes: list[str] = []
+    stopped: str = ""
+    machine: str = ""
     timing: dict[str, float] = {}
 
 
-AnyLine = Union[Header, Failure, SavedRow, RuleResult, Footer]
+AnyLine = Union[Header, Known, Failure, SavedRow, Phase, RuleResult, Footer]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A record read back. `footer` is None where the run did not end by itself."""
 
     header: Header
+    known: list[Known] = []
     failures: list[Failure] = []
+    phases: list[Phase] = []
     rules: list[RuleResult] = []
     saved: list[SavedRow] = []
     footer: Footer | None = None
@@ -141,25 +259,16 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return self.footer.verdict if self.footer else "incomplete"
 
 
-_encoder = msgspec.json.Encoder(order="deterministic")
 _decoder = msgspec.json.Decoder(AnyLine)
 
 
-class RecordWriter:
-    """Appends lines to a file; each line is handed to the operating system before the run goes on, so kill -9 loses none."""
+class _First(msgspec.Struct):
+    """What is read of a first line before its format is known."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file = path.open("wb", buffering=0)
+    format: int = FORMAT
 
-    def write(self, line: AnyLine) -> None:
-        """Append one line."""
-        self._file.write(_encoder.encode(line) + b"\n")
 
-    def close(self) -> None:
-        """Make the record durable and close it."""
-        os.fsync(self._file.fileno())
-        self._file.close()
+_first = msgspec.json.Decoder(_First)
 
 
 def parse(lines: Iterable[bytes]) -> Iterator[AnyLine]:
@@ -172,8 +281,10 @@ def parse(lines: Iterable[bytes]) -> Iterator[AnyLine]:
         if not line.endswith(b"\n"):
             return
         try:
+            if number == 1:
+                _check_format(_first.decode(line).format)
             yield _decoder.decode(line)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise RecordError(f"line {number}: {error}") from None
 
 
@@ -188,32 +299,75 @@ def read(path: Path) -> Record:
         return assemble(parse(file))
 
 
+class Resumable(NamedTuple):
+    """What a run can go on from: the phases that ended, and where in the file the last of them ends."""
+
+    header: Header
+    phases: list[Phase]
+    end: int
+    finished: bool
+
+
+def resumable(path: Path) -> Resumable | None:
+    """What a record leaves to go on from; None where not even its header was written. `finished`: nothing is left to do.
+
+    Raises:
+        RecordError, OSError: as `read`.
+    """
+    header: Header | None = None
+    phases: list[Phase] = []
+    end = place = 0
+    footer: Footer | None = None
+    with path.open("rb") as file:
+        raw: list[int] = []
+        for line in parse(_measured(file, raw)):
+            place += raw[-1]
+            if isinstance(line, Header):
+                header, end = line, place
+            elif isinstance(line, Phase) and line.complete:
+                phases.append(line)
+                end = place
+            elif isinstance(line, Footer):
+                footer = line
+    if header is None:
+        return None
+    return Resumable(header, phases, end, footer is not None and not footer.stopped)
+
+
+def _measured(lines: Iterable[bytes], sizes: list[int]) -> Iterator[bytes]:
+    """The lines, noting the size of each."""
+    for line in lines:
+        sizes.append(len(line))
+        yield line
+
+
 def assemble(lines: Iterable[AnyLine]) -> Record:
     """A record from its lines.
 
     Raises:
         RecordError: the first line is not a header of this format.
     """
+    kinds: dict[type, list[Any]] = {Known: [], Failure: [], Phase: [], RuleResult: [], SavedRow: []}
     header: Header | None = None
-    failures: list[Failure] = []
-    rules: list[RuleResult] = []
-    saved: list[SavedRow] = []
     footer: Footer | None = None
     for line in lines:
         if isinstance(line, Header):
             header = line
-        elif isinstance(line, Failure):
-            failures.append(line)
-        elif isinstance(line, RuleResult):
-            rules.append(line)
-        elif isinstance(line, SavedRow):
-            saved.append(line)
-        else:
+        elif isinstance(line, Footer):
             footer = line
+        else:
+            kinds[type(line)].append(line)
     if header is None:
         raise RecordError("this is not a record: its first line is not a header")
-    if header.format != FORMAT:
-        raise RecordError(
-            f"the record has format {header.format}; this version reads format {FORMAT}: upgrade autograd-conformance"
-        )
-    return Record(header=header, failures=failures, rules=rules, saved=saved, footer=footer)
+    _check_format(header.format)
+    return Record(
+        header=header, known=kinds[Known], failures=kinds[Failure], phases=kinds[Phase], rules=kinds[RuleResult],
+        saved=kinds[SavedRow], footer=footer,
+    )  # fmt: skip
+
+
+def _check_format(found: int) -> None:
+    """A record of another format says what to do, before anything else is read from it."""
+    if found != FORMAT:
+        what = "upgrade autograd-conformance" if found > FORMAT else "run again, or read it with the version that wrote it"
+        raise RecordError(f"the record has format {found}; this version reads format {FORMAT}: {what}")

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
-from conformance import engines, program
+import msgspec
+
+from conformance import program
 from conformance.errors import UsageError
-from conformance.execute import Executor
 from conformance.explain import explain, rows
 from conformance.judge import Judge
 from conformance.observe import facets_of
 from conformance.program import InvalidProgram, Program
-from conformance.record import RecordError, read
+from conformance.record import Failure, RecordError, read
+from conformance.remote.executor import executor
+from conformance.remote.limits import Isolation
+from conformance.remote.loading import load
 from conformance.scope import Scope
 from conformance.script import Script
 
@@ -26,20 +31,14 @@ def find(what: str, reports: Path) -> tuple[Program, str | None]:
     path = Path(what)
     if path.suffix == ".json" or path.is_file():
         try:
-            found = program.from_json(path.read_bytes())
+            found = program.from_json(_program_of(path.read_bytes()))
             Scope.of(found)
         except OSError as error:
             raise UsageError(f"cannot read {what}: {error.strerror}") from None
         except InvalidProgram as error:
             raise UsageError(f"{what} is not a program: {error}") from None
         return found, None
-    matches = []
-    for file in sorted(reports.glob("**/record.jsonl")):
-        try:
-            record = read(file)
-        except (RecordError, OSError):
-            continue
-        matches += [(f.reduced, record.header.engine) for f in record.failures if f.id.startswith(what)]
+    matches = [(failure.reduced, engine) for failure, engine in failures(reports) if failure.id.startswith(what)]
     if not matches:
         raise UsageError(
             f"no file and no failure {what!r} in the records below {reports}/: name a program's JSON file, or run first"
@@ -48,11 +47,35 @@ def find(what: str, reports: Path) -> tuple[Program, str | None]:
     return program.from_builtins(reduced), engine
 
 
-def replay_text(subject: Program, engine_name: str, oracle_name: str) -> tuple[str, bool]:
+def failures(reports: Path) -> Iterator[tuple[Failure, str]]:
+    """The failures of all records below a folder, each with the engine it was recorded on."""
+    for file in sorted(reports.glob("**/record.jsonl")):
+        try:
+            record = read(file)
+        except (RecordError, OSError):
+            continue
+        yield from ((failure, record.header.engine) for failure in record.failures)
+
+
+def _program_of(text: bytes) -> bytes:
+    """The program of a file of the corpus; any other file is one."""
+    try:
+        return bytes(msgspec.json.decode(text, type=_Specimen).program)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return text
+
+
+class _Specimen(msgspec.Struct):
+    """What is read of a file of the corpus."""
+
+    program: msgspec.Raw
+
+
+def replay_text(subject: Program, engine_name: str, oracle_name: str, isolation: Isolation | None = None) -> tuple[str, bool]:
     """What happens step by step, as text, and whether the engine differs."""
-    engine, oracle = engines.load(engine_name), engines.load(oracle_name)
+    engine, oracle = load(engine_name, isolation), load(oracle_name)
     facets = facets_of(engine) & facets_of(oracle)
-    judge = Judge(Executor(oracle, facets), Executor(engine, facets))
+    judge = Judge(executor(oracle, facets), executor(engine, facets))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # programs do on purpose what engines warn of
         case = judge.examine(subject)

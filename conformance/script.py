@@ -98,14 +98,17 @@ class Script:
             note = ""
             if difference is not None and difference.facet == "error" and difference.step == place:
                 note = "  # must raise" if difference.kind == "missed error" else "  # must not raise"
-            lines += ["    " * len(open_) + line + note for line in self.step(step)]
+            written = ["    " * len(open_) + line for line in self.step(step)]
+            lines += written[:-1] + [line + note for line in written[-1:]]
             if isinstance(step, Enter):
                 name = f"in_a_thread_{place}"
                 open_.append(f"ThreadPoolExecutor(1).submit({name}).result()" if step.mode == "thread" else "")
                 if step.mode == "thread":
                     lines[-1] = "    " * (len(open_) - 1) + f"def {name}():"
                     lines.append("    " * len(open_) + f"global {', '.join(self.made_in(place)) or '_'}")
-        if difference is not None and difference.facet != "error":
+        if difference is not None and difference.kind == "death":
+            lines.append(f"# Right: it comes to this line. Wrong: {shortened(difference.observed)}")
+        elif difference is not None and difference.facet != "error":
             lines += self.check(difference)
         return "\n".join(lines) + "\n"
 
@@ -130,7 +133,7 @@ class Script:
 
     def check(self, difference: Difference) -> list[str]:
         """Print what differs, with the right answer beside it."""
-        answers = f"right: {_short(difference.expected)}; wrong: {_short(difference.observed)}"
+        answers = f"right: {shortened(difference.expected)}; wrong: {shortened(difference.observed)}"
         if difference.facet in ("called", "order", "sequence", "packed"):  # the callbacks print what they see
             return [f"# What is printed above must show, as {difference.facet}, {answers}"]
         return [f"print({self.show(difference)})  # {answers}"]
@@ -265,7 +268,7 @@ def _is_multiple(op: str) -> bool:
     return op in ("split", "unbind")
 
 
-def _short(content: Any) -> str:
+def shortened(content: Any) -> str:
     """Contents on one line, cut where they are long."""
     text = " ".join(str(content).split())
     return text if len(text) <= 120 else text[:117] + "..."

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from conformance.areas import BY_NAME, Area
 from conformance.catalog import CATALOG, MISBEHAVING
-from conformance.engine import Engine
+from conformance.engine import Engine, promised
 from conformance.slots import FLOATS
 
 # Move of generation -> what an engine must have for it: methods of its adapter, traits, or in-place ops.
@@ -31,24 +31,26 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "assign_grad": ("set_gradient",), "handed_gradient": ("backward",), "write_grad": ("gradient", "in-place"),
 }  # fmt: skip
 MOVE_NAMES = tuple(NEEDS)
+RANKS = (0, 1, 2, 3, 4)  # how many dimensions tensors of a program have
 
 
 class Vocabulary(NamedTuple):
-    """What an engine can be asked: the catalogue's ops that it has, moves of generation, and dtypes of leaves."""
+    """What an engine can be asked: the catalogue's ops that it has, moves of generation, dtypes and dimensions of its tensors."""
 
     ops: frozenset[str]
     moves: frozenset[str]
     dtypes: tuple[str, ...]
+    ranks: tuple[int, ...] = RANKS
 
     @classmethod
     def of(cls, engine: Engine) -> Vocabulary:
         """The vocabulary of an adapter: what its class defines."""
         ops = frozenset(engine.ops) & frozenset(CATALOG)
         has = {need: engine.has(need) for needs in NEEDS.values() for need in needs if hasattr(Engine, need)}
-        has |= {trait: True for trait in engine.traits} | {"in-place": any(CATALOG[name].inplace for name in ops)}
+        has |= {trait: True for trait in promised(engine)} | {"in-place": any(CATALOG[name].inplace for name in ops)}
         moves = frozenset(move for move, needs in NEEDS.items() if all(has.get(need) for need in needs))
         dtypes = tuple(d for d in FLOATS if d in engine.dtypes)
-        return cls(ops, moves, dtypes)
+        return cls(ops, moves, dtypes, RANKS if engine.ranks is None else tuple(r for r in RANKS if r in engine.ranks))
 
 
 EVERYTHING = Vocabulary(frozenset(CATALOG), frozenset(MOVE_NAMES), FLOATS)
@@ -64,6 +66,7 @@ class Tables:
         known = vocabulary.ops - frozenset(MISBEHAVING)
         rows = [op for op in CATALOG.values() if op.name in known and (area.own or "own" not in op.saves)]
         self.names = vocabulary.ops
+        self.shapes = tuple(shape for shape in area.shapes if len(shape) in vocabulary.ranks) or ((1,) * vocabulary.ranks[0],)
         self.moves = tuple(m for m, weight in area.moves.items() if m in vocabulary.moves for _ in range(weight))
         by_chapter = {chapter: [op for op in rows if op.chapter == chapter] for chapter in area.chapters}
         self.ops = tuple(

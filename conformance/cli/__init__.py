@@ -7,9 +7,16 @@ import sys
 import click
 
 from conformance._version import __version__
+from conformance.cli.baseline import baseline, corpus
+from conformance.cli.history import compare, history
+from conformance.cli.init import init
+from conformance.cli.merge import merge
 from conformance.cli.replay import replay
+from conformance.cli.report import report
 from conformance.cli.rules import explain, rules
 from conformance.cli.run import run
+from conformance.cli.scoreboard import scoreboard
+from conformance.cli.smoke import smoke
 from conformance.errors import ConformanceError
 
 
@@ -19,7 +26,7 @@ def cli() -> None:
     """Tells which rules of autograd an engine breaks, with a minimal reproducer and a proof in words."""
 
 
-for command in (run, replay, rules, explain):
+for command in (run, replay, report, merge, scoreboard, history, compare, baseline, corpus, rules, explain, smoke, init):
     cli.add_command(command)
 
 

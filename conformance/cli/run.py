@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import shlex
-import signal
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
+from conformance.cli.baseline import PROGRAMS, kept_options, tell
+from conformance.cli.isolation import isolated
 from conformance.cli.names import LEVELS, check_names
+from conformance.cli.output import print_summary, progress, tell_ci
+from conformance.cli.recording import Shard, recorded, reported
+from conformance.cli.smoke import found_in_brief, one_line
 from conformance.errors import UsageError
+from conformance.report import DEFAULT, FORMATS
 
 EXIT = {"conforms": 0, "diverges": 1, "incomplete": 3}
 
@@ -30,9 +31,18 @@ EXIT = {"conforms": 0, "diverges": 1, "incomplete": 3}
 @click.option("--level", type=LEVELS, help="Only rules up to this level, for an engine that is growing.")
 @click.option("--oracle", type=click.Choice(["torch", "reference"]), default="torch", show_default=True, help="What is right.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the reports (reports/ENGINE by default).")
+@click.option("--format", "formats", multiple=True, type=click.Choice(tuple(FORMATS)),
+              help=f"Only these reports (repeatable): {', '.join(DEFAULT)} by default.")  # fmt: skip
+@isolated
+@click.option("--baseline", type=click.Path(path_type=Path), help="Known failures: only others fail the run. Without a budget, "
+              f"{PROGRAMS} programs are run, so that the answer is always the same.")  # fmt: skip
+@click.option("--strict-baseline", is_flag=True, help="Known failures that fail no more fail the run.")
+@click.option("--corpus", type=click.Path(path_type=Path), help="Programs to replay first (tests/autograd_corpus, where it is).")
+@click.option("--resume", is_flag=True, help="Go on from the record that a killed run of the same command left in the folder.")
+@click.option("--shard", type=Shard(), help="Only part K of N of the run; `conformance merge` puts the parts together.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
 def run(engine: str, budget: float | None, programs: int | None, seed: int, out: Path | None, as_json: bool, **more: Any) -> int:
-    """Run the suite on ENGINE: reference, torch, mygrad, or MODULE:ATTRIBUTE of an adapter of yours.
+    """Run the suite on ENGINE: one in the box, torch-like:MODULE, MODULE:ATTRIBUTE of an adapter of yours, or "exec:COMMAND ...".
 
     Exit status: 0 conforms, 1 diverges, 2 bad use, 3 could not start or incomplete, 4 a defect of the suite.
     """
@@ -41,100 +51,31 @@ def run(engine: str, budget: float | None, programs: int | None, seed: int, out:
 
     if budget is not None and programs is not None:
         raise UsageError("--budget and --programs exclude each other: give one of them")
+    if more["baseline"] is not None and budget is None and programs is None:
+        programs = PROGRAMS
     seconds = (60.0 if budget is None else budget) if programs is None else None
     check_names(more["areas"], more["rules"])
-    named = {name: more[name] for name in ("areas", "rules", "level")}
+    named = {name: more[name] for name in ("areas", "rules", "level", "shard")} | kept_options(more["baseline"], more["corpus"])
     options = Options(seconds=seconds, programs=programs, seed=seed, matrix=True, **named)
     if not options.chosen:
         raise UsageError(f"nothing of what is named is of level {options.level} or below: `conformance rules` lists the levels")
+    areas = {rule.area for rule in options.chosen}
+    if options.shard is not None and options.shard[1] > len(areas):
+        raise UsageError(f"the run has {len(areas)} areas, and each is run by one shard: --shard K/{len(areas)} is the most")
     folder = out if out is not None else Path("reports") / _folder_name(engine)
-    with _progress() as progress:
-        session = start(engine, options, oracle=more["oracle"], progress=progress)
-        with _stopping(session):
-            record = _write(session, folder)
+    with progress(len(areas), seconds) as progressing:
+        session = start(engine, options, oracle=more["oracle"], isolation=more["isolation"], progress=progressing)
+        record = recorded(session, folder, resume=more["resume"])
+    record = reported(record, folder, more["formats"] or DEFAULT)
     if as_json:
         sys.stdout.buffer.write(msgspec.json.encode(_document(record)) + b"\n")
     else:
-        _print_summary(record, folder)
-    return EXIT[record.verdict]
-
-
-def _write(session: Iterable[Any], folder: Path) -> Any:
-    """Record a run as it goes, then report it."""
-    from conformance.record import RecordWriter, read
-    from conformance.report import write_reports
-
-    path = folder / "record.jsonl"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        writer = RecordWriter(path)
-    except OSError as error:
-        raise UsageError(f"cannot write to {folder}: {error.strerror}: name another folder with --out") from None
-    try:
-        for line in session:
-            writer.write(line)
-    finally:
-        writer.close()
-    record = _with_folder(read(path), folder)
-    try:
-        write_reports(record, folder)
-    except OSError as error:
-        raise UsageError(f"cannot write the reports to {folder}: {error.strerror}; the record is {path}") from None
-    return record
-
-
-def _with_folder(record: Any, folder: Path) -> Any:
-    """The record with replay commands that find it where it lies: the record itself does not depend on the folder."""
-    if folder.parts[:1] == ("reports",):
-        return record
-    where = shlex.join(["--reports", str(folder)])
-    failures = [msgspec.structs.replace(f, replay=f"{f.replay} {where}") for f in record.failures]
-    return msgspec.structs.replace(record, failures=failures)
-
-
-@contextmanager
-def _stopping(session: Any) -> Iterator[None]:
-    """The first Ctrl-C ends the run in order, the second at once."""
-
-    def stop(signum: int, frame: Any) -> None:
-        session.stop()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    try:
-        before = signal.signal(signal.SIGINT, stop)
-    except ValueError:  # not the main thread: the caller owns the signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _progress() -> Iterator[Any]:
-    """A live line on standard error, on a terminal only."""
-    from conformance.report.terminal import Progress
-
-    line = Progress(sys.stderr)
-    try:
-        yield lambda tick: line.update(programs=tick.programs, area=tick.area, failures=tick.failures)
-    finally:
-        line.close()
-
-
-def _print_summary(record: Any, folder: Path) -> None:
-    """The matrix, the failures, and the last machine-readable line."""
-    import os
-    import shutil
-
-    from conformance.report.terminal import render_summary
-
-    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    width = shutil.get_terminal_size((100, 40)).columns
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks our marks shows ? instead
-    click.echo(render_summary(record, color=color, width=width, folder=folder), color=color)
+        for line in found_in_brief(session.engine.engine):
+            click.echo(one_line(line))
+        print_summary(record, folder)
+    tell_ci(record, folder, sys.stderr if as_json else sys.stdout)
+    stale = tell(record, more["strict_baseline"])
+    return EXIT[record.verdict] or int(stale)
 
 
 def _document(record: Any) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A record as one HTML file: self-contained, offline, readable without JavaScript, safe whatever an engine says.
 
 Safety has three layers: every value that a template prints is made visible and escaped (`finalize` and autoescape, so that no
-template can forget it), the Content-Security-Policy allows one style sheet by its hash and nothing else, and there is no script.
+template can forget it); the Content-Security-Policy allows the one style sheet and the one script by their hashes, and nothing
+else; and the script builds no markup of its own: it only unfolds what was escaped here.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,66 +18,16 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from conformance.record import Failure, Record, RuleResult, RuleVerdict, StepRow
+from conformance.changes import Changes, changes
+from conformance.record import Record
 from conformance.report.saved import BY_VERDICT, SavedSummary, SavedTable, differs, saved_sentence, summarize_saved, tables
-from conformance.report.summary import (
-    ALLOWED,
-    MARKS,
-    VERDICTS,
-    AreaRow,
-    RuleText,
-    Summary,
-    applied,
-    canonical,
-    headline,
-    sentences,
-    summarize,
-)
-from conformance.report.text import CELL, clip, count, slug, visible
+from conformance.report.summary import MARKS, RuleText, Summary, applied, headline, sentences, summarize, words
+from conformance.report.text import clip, count, one_line, slug, visible
+from conformance.report.trend import Trend, TrendRow, trend_of
+from conformance.report.views import FEW, PILE, sections
 
 TEMPLATES = Path(__file__).parent / "templates"
 _URL = re.compile(r"(https?://[^\s<>\"'`]*[^\s<>\"'`.,;:!?)\]])")
-_WORDS = re.compile(r"\s+|[,;()\[\]{}=]|[^\s,;()\[\]{}=]+")
-
-
-class StepView(NamedTuple):
-    """One row of a failure's table. `expected` and `observed` are (before, mark, after): `mark` is where they part."""
-
-    number: int
-    code: str
-    expected: tuple[str, str, str]
-    observed: tuple[str, str, str]
-    differs: bool
-    first: bool
-
-
-class Card(NamedTuple):
-    """One failure as shown."""
-
-    anchor: str
-    failure: Failure
-    verdict: RuleVerdict
-    text: RuleText | None
-    steps: tuple[StepView, ...]
-    program: str
-
-
-class RuleView(NamedTuple):
-    """One rule as shown; `text` is None where this version of the suite does not know the rule."""
-
-    anchor: str
-    result: RuleResult
-    text: RuleText | None
-    cards: tuple[Card, ...]
-
-
-class Section(NamedTuple):
-    """One area: its row of the matrix, its failures, its rules."""
-
-    row: AreaRow
-    broken: tuple[Card, ...]
-    allowed: tuple[Card, ...]
-    rules: tuple[RuleView, ...]
 
 
 class SavedView(NamedTuple):
@@ -88,34 +39,63 @@ class SavedView(NamedTuple):
     alike: tuple[SavedTable, ...]
 
 
-def render_html(record: Record, rules: Mapping[str, RuleText]) -> str:
+def render_html(
+    record: Record, rules: Mapping[str, RuleText], *, earlier: Record | None = None, trend: Sequence[TrendRow] = ()
+) -> str:
     """The report as one HTML document.
 
     Args:
         record: what was recorded, with or without a footer.
         rules: the texts to quote, by rule id; a rule that is not there is shown without them.
+        earlier: a record to compare with.
+        trend: how earlier runs and this one went, the oldest first.
     """
     summary = summarize(record)
-    style = (TEMPLATES / "report.css").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    changed = changes(record, earlier) if earlier is not None else None
+    style, script = (_source(name) for name in ("report.css", "report.js"))
+    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; img-src data:"
+    shown = tuple(sections(summary, rules, changed))
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
-            style=Markup(style),  # Our own file, printed to the letter: the policy holds its hash.
-            policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+            style=Markup(style),  # Our own files, printed to the letter: the policy holds their hashes.
+            script=Markup(script),
+            policy=f"{policy}; base-uri 'none'; form-action 'none'",
             record=record,
             header=record.header,
             summary=summary,
-            sections=tuple(_sections(summary, rules)),
-            verdicts=VERDICTS,
+            sections=shown,
+            folded_cards=len(record.failures) > FEW,
+            pile_size=PILE,
+            verdicts=words(summary),
             saved=_saved(record),
+            changed=changed,
+            since=_since(changed),
+            trends=_trends(shown, trend),
             headline=headline(summary),
             sentences=sentences(summary),
             applied=applied(summary),
             facts=tuple(_facts(summary)),
         )
     )
+
+
+def page(template: str, more: str, **values: Any) -> str:
+    """Another page in the style of the report and a style of its own; it has no script and loads nothing."""
+    style = _source("report.css") + _source(more)
+    policy = f"default-src 'none'; style-src {_hash(style)}; img-src data:; base-uri 'none'; form-action 'none'"
+    return _environment().get_template(template).render(style=Markup(style), policy=policy, **values)
+
+
+@cache
+def _source(name: str) -> str:
+    return (TEMPLATES / name).read_text("utf-8")
+
+
+def _hash(source: str) -> str:
+    """What a policy calls a source by."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
 
 
 @cache
@@ -129,7 +109,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(count=count, slug=slug, grouped=lambda number: f"{number:,}", linked=_linked)
+    environment.filters.update(count=count, slug=slug, linked=_linked, plain=_plain, short=_short)
+    environment.filters.update(grouped=lambda number: f"{number:,}")
     environment.tests.update(otherwise=differs)
     environment.globals.update(marks=MARKS, saved_words=BY_VERDICT)
     return environment
@@ -147,6 +128,16 @@ def _linked(text: str) -> Markup:
     return Markup("").join(link.format(part) if index % 2 else escape(part) for index, part in enumerate(parts))
 
 
+def _plain(text: str) -> Markup:
+    """The text of an element: escaped but for quotes, which mean nothing there and are half of what code is made of."""
+    return Markup(escape(visible(clip(text))).replace("&#34;", '"').replace("&#39;", "'"))
+
+
+def _short(number: float) -> str:
+    """A coordinate."""
+    return f"{number:.1f}".removesuffix(".0")
+
+
 def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     """What identifies the run, as (name, value)."""
     record, header = summary.record, summary.record.header
@@ -155,6 +146,8 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "Suite", header.suite_version
     if header.versions:
         yield "Versions", ", ".join(f"{name} {version}" for name, version in sorted(header.versions.items()))
+    if record.footer and record.footer.machine:
+        yield "Machine", record.footer.machine
     yield "Seed", str(header.seed)
     yield "Programs", "unknown" if summary.programs is None else f"{summary.programs:,}"
     seconds = record.footer.timing.get("seconds") if record.footer else None
@@ -170,26 +163,6 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "Limits", ", ".join(f"{name} {value:g}" for name, value in sorted(header.limits.items()))
 
 
-def _sections(summary: Summary, rules: Mapping[str, RuleText]) -> Iterator[Section]:
-    """The areas in order, each with its own failures and rules. A failure stands in the area of its rule."""
-    results = {result.id: result for result in summary.results}
-    cards: dict[str, list[Card]] = {}
-    anchors: set[str] = set()
-    for failure in (*summary.broken, *summary.allowed):
-        card = _card(failure, results[failure.rule].verdict, rules.get(failure.rule), anchors)
-        anchors.add(card.anchor)
-        cards.setdefault(failure.rule, []).append(card)
-    for row in summary.rows:
-        views = tuple(
-            RuleView(f"rule-{slug(result.id)}", result, rules.get(result.id), tuple(cards.get(result.id, ())))
-            for result in summary.results
-            if result.area == row.name
-        )
-        mine = [card for view in views for card in view.cards]
-        broken = tuple(card for card in mine if card.verdict not in ALLOWED)
-        yield Section(row, broken, tuple(card for card in mine if card.verdict in ALLOWED), views)
-
-
 def _saved(record: Record) -> SavedView | None:
     """The saved-tensor matrix; None where the run did not measure it."""
     if not record.saved:
@@ -199,40 +172,17 @@ def _saved(record: Record) -> SavedView | None:
     return SavedView(summary, sentence, tuple(tables(summary.otherwise)), tuple(tables(summary.alike)))
 
 
-def _card(failure: Failure, verdict: RuleVerdict, text: RuleText | None, taken: set[str]) -> Card:
-    """A failure as shown, under an anchor that is not taken yet."""
-    anchor = name = f"failure-{slug(failure.id)}"
-    suffix = 2
-    while anchor in taken:
-        anchor, suffix = f"{name}-{suffix}", suffix + 1
-    first = next((place for place, step in enumerate(failure.steps) if step.differs), None)
-    steps = tuple(_step(place, step, first=place == first) for place, step in enumerate(failure.steps))
-    return Card(anchor, failure, verdict, text, steps, canonical(failure.reduced))
+def _since(changed: Changes | None) -> str:
+    """What the record is compared with."""
+    if changed is None:
+        return ""
+    header, footer = changed.earlier.header, changed.earlier.footer
+    ran = f", {count(footer.programs, 'program')}" if footer else ", incomplete"
+    return one_line(f"{header.engine} {header.engine_version}, suite {header.suite_version}, seed {header.seed}{ran}")
 
 
-def _step(place: int, step: StepRow, *, first: bool) -> StepView:
-    if not step.differs:
-        return StepView(place + 1, step.code, (step.expected, "", ""), (step.observed, "", ""), differs=False, first=False)
-    return StepView(place + 1, step.code, *parted(step.expected, step.observed), differs=True, first=first)
-
-
-def parted(expected: str, observed: str) -> tuple[tuple[str, str, str], tuple[str, str, str]]:
-    """Both texts as (before, mark, after), where `before` and `after`, in whole words, are common to the two.
-
-    Texts with nothing in common are not marked: a mark on everything marks nothing.
-
-    >>> parted("b.grad = [1.0, 2.0]", "b.grad = [1.0, 4.0]")
-    (('b.grad = [1.0, ', '2.0', ']'), ('b.grad = [1.0, ', '4.0', ']'))
-    """
-    left, right = _WORDS.findall(clip(expected, CELL)), _WORDS.findall(clip(observed, CELL))
-    most = min(len(left), len(right))
-    head = next((i for i in range(most) if left[i] != right[i]), most)
-    tail = next((i for i in range(most - head) if left[-1 - i] != right[-1 - i]), most - head)
-    if not head and not tail:
-        return ("".join(left), "", ""), ("".join(right), "", "")
-    return _around(left, head, tail), _around(right, head, tail)
-
-
-def _around(words: list[str], head: int, tail: int) -> tuple[str, str, str]:
-    end = len(words) - tail
-    return "".join(words[:head]), "".join(words[head:end]), "".join(words[end:])
+def _trends(shown: Sequence[Any], rows: Sequence[TrendRow]) -> dict[str, Trend]:
+    """The trend of each area by its name, and of all together; empty where there are no rows."""
+    if not rows:
+        return {}
+    return {section.row.name: trend_of(section.row.name, rows) for section in shown} | {"all": trend_of(None, rows)}

@@ -36,14 +36,15 @@ class VerdictWord(NamedTuple):
 VERDICTS: tuple[VerdictWord, ...] = (
     VerdictWord("passed", "✓", "exercised, and never broken"),
     VerdictWord("failed", "✗", "broken by at least one program"),
+    VerdictWord("known", "≈", "broken as the baseline says, and not otherwise"),
     VerdictWord("safe", "◇", "the engine answers rightly where the oracle refuses"),
     VerdictWord("differs", "≠", "a MAY rule that the engine decides otherwise"),
     VerdictWord("unsupported", "-", "the engine lacks what the rule needs"),
     VerdictWord("incomplete", "…", "no program exercised it"),
 )
 MARKS: dict[RuleVerdict, str] = {word.name: word.mark for word in VERDICTS}
-APPLIED: frozenset[RuleVerdict] = frozenset({"passed", "failed", "safe", "differs"})
-ALLOWED: frozenset[RuleVerdict] = frozenset({"safe", "differs"})
+APPLIED: frozenset[RuleVerdict] = frozenset({"passed", "failed", "known", "safe", "differs"})
+ALLOWED: frozenset[RuleVerdict] = frozenset({"known", "safe", "differs"})
 
 
 class AreaRow(NamedTuple):
@@ -109,7 +110,8 @@ def _results(record: Record) -> Iterable[RuleResult]:
     failing: dict[str, list[Failure]] = {}
     for failure in record.failures:
         failing.setdefault(failure.rule, []).append(failure)
-    for rule in dict.fromkeys((*record.header.rules, *failing)):
+    left_to_others = record.header.shard and record.footer is not None
+    for rule in dict.fromkeys((*(() if left_to_others else record.header.rules), *failing)):
         if rule not in recorded:
             causes = failing.get(rule, [])
             yield RuleResult(
@@ -138,6 +140,11 @@ def _place(area: str) -> tuple[int, str]:
     return (AREA_NAMES.index(area), "") if area in BY_NAME else (len(AREA_NAMES), area)
 
 
+def words(summary: Summary) -> tuple[VerdictWord, ...]:
+    """The verdicts that the run can give: none is known without a baseline."""
+    return tuple(word for word in VERDICTS if word.name != "known" or summary.record.header.kept or summary.total.counts["known"])
+
+
 def causes(summary: Summary, rule: RuleResult) -> tuple[Failure, ...]:
     """The failures of one rule."""
     return tuple(f for f in (*summary.broken, *summary.allowed) if f.rule == rule.id)
@@ -159,6 +166,8 @@ def headline(summary: Summary) -> str:
     engine, oracle = (one_line(f"{name} {version}") for name, version in _parties(summary.record))
     if verdict == "incomplete":
         return f"{engine} against {oracle}: the run is incomplete"
+    if verdict == "conforms" and summary.total.counts["known"]:
+        return f"{engine} diverges from {oracle} as the baseline says"
     return f"{engine} {'conforms to' if verdict == 'conforms' else 'diverges from'} {oracle}"
 
 
@@ -176,6 +185,8 @@ def sentences(summary: Summary) -> str:
         found += f"{failed} {'is' if failed == 1 else 'are'} broken{evidence}, by {count(len(summary.broken), 'cause')}."
     else:
         found += f"none is broken{evidence}."
+    if total.counts["known"]:
+        found = found.removesuffix(".") + f", but for {total.counts['known']} that the baseline knows of."
     if summary.record.verdict != "incomplete":
         return found
     return f"Incomplete: {summary.reason}. " + (found if total.applied else "Nothing was exercised, so nothing is shown.")
@@ -197,7 +208,7 @@ def machine_sentence(summary: Summary) -> str:
         "oracle": token(header.oracle),
         "verdict": summary.record.verdict,
         "rules": summary.total.rules,
-        **{word.name: summary.total.counts[word.name] for word in VERDICTS},
+        **{word.name: summary.total.counts[word.name] for word in words(summary)},
         "programs": "unknown" if summary.programs is None else summary.programs,
         "seed": header.seed,
     }

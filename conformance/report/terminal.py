@@ -1,14 +1,10 @@
-"""What a run says on a terminal: one live line while it goes on, one screen when it is over."""
+"""What a run says on a terminal when it is over: one screen."""
 
 from __future__ import annotations
 
 import io
-import shutil
 import textwrap
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -28,19 +24,22 @@ from conformance.report.summary import (
     most_telling,
     sentences,
     summarize,
+    words,
 )
 from conformance.report.text import CELL, clip, count, one_line
 
-SCREEN = 40  # lines that the summary keeps to
+SCREENS = (24, 40)  # lines that the summary keeps to: those of the terminal, within these bounds
 WIDEST = 100  # columns used of a wide terminal, so that the eye does not travel
 MOST = 8  # failures shown at most
 LEAST = 3  # failures shown even where the screen is then too short
 PROOF = 1  # lines of each proof that are worth folding the matrix for
 AREA = 13  # columns of an area's name
+NAME = 100  # characters of a rule's name
 
 STYLES: dict[RuleVerdict, str] = {
     "passed": "green",
     "failed": "bold red",
+    "known": "red",
     "safe": "blue",
     "differs": "magenta",
     "unsupported": "",
@@ -49,19 +48,22 @@ STYLES: dict[RuleVerdict, str] = {
 VERDICT_STYLES = {"conforms": "bold green", "diverges": "bold red", "incomplete": "bold yellow"}
 
 
-def render_summary(record: Record, *, color: bool, width: int, folder: Path | None = None) -> str:
+def render_summary(record: Record, *, color: bool, width: int, height: int = SCREENS[1], folder: Path | None = None) -> str:
     """The end of a run on one screen: the verdict, the matrix, the most telling failures, one sentence for machines.
 
     Args:
         record: what was recorded, with or without a footer.
         color: whether to style the text; without, it holds no escape sequence.
         width: columns of the terminal.
+        height: lines of the terminal.
         folder: where the reports lie; None leaves the line out.
     """
     summary = summarize(record)
     head = [Text(headline(summary), VERDICT_STYLES[record.verdict]), Text(sentences(summary)), Text()]
     tail = [Text(), *_notes(summary, width, folder), Text(machine_sentence(summary), overflow="ignore", no_wrap=True)]
-    room = SCREEN - 1 - sum(_lines(line, width) for line in (*head, *tail))  # one line is the prompt's
+    room = (
+        min(max(height, SCREENS[0]), SCREENS[1]) - 1 - sum(_lines(line, width) for line in (*head, *tail))
+    )  # one line is the prompt's
     matrix, failures = _body(summary, width, room)
     console = Console(
         file=io.StringIO(),
@@ -95,13 +97,20 @@ def _body(summary: Summary, width: int, room: int) -> tuple[list[Text | Table], 
     if fits and (left >= wanted or panels < 2):
         return [_matrix(summary, width)], _failures(summary, min(width, WIDEST), left)
     legend, panels = _legend(summary), max(panels, 1) if left < wanted else 1
-    left = room - _lines(legend, width) - 1 - -(-rows // panels)
-    return [legend, _panels(summary, panels)], _failures(summary, min(width, WIDEST), left)
+    table = _panels(summary, summary.rows, panels)
+    left = room - _lines(legend, width) - 1 - table.row_count
+    if left < LEAST * (1 + PROOF) + 2 and panels > 1:  # the screen of old: what is well is counted, not listed
+        shown = tuple(row for row in summary.rows if row.counts["failed"] or row.counts["incomplete"]) or summary.rows
+        well = len(summary.rows) - len(shown)
+        legend = Text("  ").join([legend, Text(f"+ {count(well, 'area')} without failures", "dim")]) if well else legend
+        table = _panels(summary, shown, panels)
+        left = room - _lines(legend, width) - 1 - table.row_count
+    return [legend, table], _failures(summary, min(width, WIDEST), left)
 
 
 def _columns(summary: Summary, width: int) -> list[RuleVerdict]:
     """The verdicts that have a column. A narrow terminal gets only those that occur."""
-    return _occurring(summary) if width < 80 else [word.name for word in VERDICTS]
+    return _occurring(summary) if width < 80 else [word.name for word in words(summary)]
 
 
 def _matrix_width(summary: Summary, width: int) -> int:
@@ -147,14 +156,14 @@ def _panel_width(summary: Summary) -> int:
 
 def _legend(summary: Summary) -> Text:
     """What the marks above the panels mean."""
-    words = [(f"{MARKS[name]} {name}", STYLES[name]) for name in _occurring(summary)]
-    return Text("  ").join(Text(word, style) for word, style in words)
+    legend = [(f"{MARKS[name]} {name}", STYLES[name]) for name in _occurring(summary)]
+    return Text("  ").join(Text(word, style) for word, style in legend)
 
 
-def _panels(summary: Summary, panels: int) -> Table:
+def _panels(summary: Summary, areas: tuple[AreaRow, ...], panels: int) -> Table:
     """Area x verdict with the areas in panels side by side, read column by column, under marks instead of words."""
     verdicts = _occurring(summary)
-    rows = (*summary.rows, summary.total) if len(summary.rows) > 1 else summary.rows
+    rows = (*areas, summary.total) if len(summary.rows) > 1 else areas
     entries = [[Text(one_line(row.name), "bold" if row is summary.total else ""), *_counts(row, verdicts)] for row in rows]
     height = -(-len(entries) // panels)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="", show_header=True)
@@ -192,7 +201,7 @@ def _failures(summary: Summary, width: int, room: int) -> list[Text]:
 
 def _failure(failure: Failure, verdict: RuleVerdict, width: int, lines: int) -> list[Text]:
     """The replay command stands beside the rule where both fit, below the proof where they do not; it is never cut."""
-    rule, replay = f"{MARKS[verdict]} {one_line(failure.rule)}", one_line(failure.replay)
+    rule, replay = f"{MARKS[verdict]} {one_line(clip(failure.rule, NAME))}", one_line(clip(failure.replay, CELL))
     text = one_line(clip(failure.proof or failure.statement, CELL))
     proof = textwrap.wrap(text, max(width - 2, 20), max_lines=lines, placeholder=" …")
     body = [Text("  " + line, no_wrap=True, overflow="ignore") for line in proof]
@@ -210,61 +219,13 @@ def _notes(summary: Summary, width: int, folder: Path | None) -> list[Text]:
     if summary.record.saved:
         notes.append(f"saved tensors: {saved_sentence(summarize_saved(summary.record), one_line(summary.record.header.oracle))}")
     rules = [f"{MARKS[r.verdict]} {one_line(r.id)}" for r in summary.results if r.verdict in ALLOWED]
-    if rules:
-        notes.append(textwrap.shorten(f"allowed: {', '.join(rules)}", width, placeholder=" …"))
+    allowed = textwrap.shorten(f"allowed: {', '.join(rules)}", width, placeholder=" …") if rules else ""
+    if allowed and len(f"{notes[0]}; {allowed}") <= width:
+        notes[0] += f"; {allowed}"
+    elif allowed:
+        notes.insert(1, allowed)
+    if summary.record.footer is not None and summary.record.footer.notes:
+        notes.append(textwrap.shorten("; ".join(map(one_line, summary.record.footer.notes)), width, placeholder=" …"))
     if folder is not None:
         notes.append(f"report: {one_line(str(folder / 'index.html'))}")
     return [Text(note, no_wrap=True) for note in notes]
-
-
-class Progress:
-    """A live line on a terminal; silent on anything else.
-
-    >>> with Progress(io.StringIO()) as progress:
-    ...     progress.update(programs=128, area="versions", failures=0)
-    """
-
-    PERIOD = 0.2  # seconds between two drawings
-
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stream = stream
-        self._clock = clock
-        self._live = stream.isatty()
-        self._start: tuple[float, int] | None = None
-        self._drawn = float("-inf")
-        self._length = 0
-
-    def update(self, *, programs: int, area: str, failures: int) -> None:
-        """Say how far the run is; drawn about five times a second, however often it is called."""
-        if not self._live:
-            return
-        now = self._clock()
-        if self._start is None:
-            self._start = (now, programs)
-        if now - self._drawn < self.PERIOD:
-            return
-        self._drawn = now
-        elapsed, done = now - self._start[0], programs - self._start[1]
-        rate = f"{done / elapsed:,.0f}/s  " if elapsed > 0 else ""
-        self._draw(f"{one_line(area):<14} {count(programs, 'program')}  {rate}{count(failures, 'failure')}")
-
-    def close(self) -> None:
-        """Take the line away."""
-        if self._length:
-            self._draw("")
-            self._stream.write("\r")
-            self._stream.flush()
-            self._length = 0
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _draw(self, line: str) -> None:
-        """Write over the line before, with spaces: this works on the dumbest of terminals."""
-        line = line[: shutil.get_terminal_size().columns - 1]
-        self._stream.write("\r" + line.ljust(self._length))
-        self._stream.flush()
-        self._length = len(line)

@@ -16,7 +16,7 @@ def visible(text: str) -> str:
     >>> visible("\x1b[31mred\x00")
     '\\x1b[31mred\\x00'
     """
-    if text.isprintable():
+    if text.isprintable() or text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode() for char in text)
 

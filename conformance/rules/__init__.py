@@ -21,6 +21,7 @@ from conformance.rules import (
     lifetime,
     order,
     pipeline,
+    process,
     requires_grad,
     roots,
     saved_hooks,
@@ -31,6 +32,7 @@ from conformance.rules.rule import Rule
 
 # Most specific first: a reduced program keeps a feature only where the difference needs it.
 PRECEDENCE: tuple[Rule, ...] = (
+    *process.RULES,
     *order.RULES[:1],
     *identity.OPEN,
     *conventions.RULES,

@@ -19,6 +19,15 @@ VALUE = frozenset({"value"})
 FLAGS = frozenset({"requires_grad", "is_leaf", "grad_fn"})
 
 
+# Trait -> why a rule that asks for it does not apply to an engine without it, where "does not promise" would not say it.
+ABSENT: dict[str, str] = {"process": "runs in this process: --isolate gives it one of its own"}
+
+
+def absence(engine: str, missing: frozenset[str]) -> str:
+    """Why a rule does not apply to an engine that lacks these traits."""
+    return f"{engine} " + "; ".join(ABSENT.get(trait, f"does not promise {trait}") for trait in sorted(missing))
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule.
 

@@ -34,14 +34,15 @@ def _written(op: str, what: str, how: str) -> Program:
     return s.program()
 
 
-def between() -> Program:
-    """A write between two passes over one graph."""
+def _factor(*, between: bool) -> Program:
+    """A product of matrices, one of which is written before backward, or between two passes."""
     s = Sketch()
-    h = s.op("mul_scalar", s.leaf([1.0, 2.0]), value=2.0)
-    y = s.op("square", h)
-    s.backward(y, [1.0, 3.0], retain_graph=True)
+    h = s.op("mul_scalar", s.leaf([[1.0, 2.0], [3.0, 4.0]]), value=2.0)
+    y = s.op("matmul", h, s.leaf([[1.0, 2.0], [0.0, 1.0]]))
+    if between:
+        s.backward(y, [[1.0, 3.0], [2.0, -1.0]], retain_graph=True)
     s.write("mul_scalar_", h, value=2.0)
-    s.backward(y, [1.0, 3.0])
+    s.backward(y, [[1.0, 3.0], [2.0, -1.0]])
     return s.program()
 
 
@@ -53,6 +54,16 @@ def unsaved() -> Program:
     y = s.op("add", a, b)
     s.write("mul_scalar_", a, value=2.0)
     s.write("mul_scalar_", b, value=-1.0)
+    s.backward(y, [1.0, 3.0])
+    return s.program()
+
+
+def by_result() -> Program:
+    """A quotient is differentiated by its result alone: the divisor may change."""
+    s = Sketch()
+    h = s.op("mul_scalar", s.leaf([0.5, 1.0]), value=2.0)
+    y = s.op("rdiv_scalar", h, value=1.0)
+    s.write("mul_scalar_", h, value=2.0)
     s.backward(y, [1.0, 3.0])
     return s.program()
 
@@ -75,12 +86,16 @@ def _missed(slug: str, statement: str, needs: F, exemplar: Callable[[], Program]
 
 REFUSALS = (
     _missed("between-backwards", "The check is made at every backward: a change between two passes is refused at the second.",
-            F.WRITTEN_BETWEEN_BACKWARDS, between, "A check made once lets retained graphs use changed values."),
+            F.WRITTEN_BETWEEN_BACKWARDS, lambda: _factor(between=True),
+            "A check made once lets retained graphs use changed values."),
     _missed("through-view", "A change through a view counts as a change of what the view shows.",
             F.SAVED_WRITTEN_THROUGH_VIEW, lambda: _written("square", "input", "view"),
             "Views share the version counter of their base."),
     _missed("under-no-grad", "A change under no_grad counts like any other.", F.SAVED_WRITTEN_UNDER_NO_GRAD,
             lambda: _written("square", "input", "no_grad"), "no_grad stops recording, not the check."),
+    _missed("factors", "Backward refuses when a factor of a product of matrices was changed since.",
+            F.SAVED_INPUT_WRITTEN | F.MATMUL, lambda: _factor(between=False),
+            "The derivative needs the factor transposed: a view of it, made in advance, escapes the check."),
     _missed("saved-output", "Backward refuses when the output that a node saved was changed since.", F.SAVED_OUTPUT_WRITTEN,
             lambda: _written("exp", "output", ""), "exp, sqrt, tanh and softmax differentiate by their own result."),
     _missed("saved-input", "Backward refuses when an input that a node saved was changed since.", F.SAVED_INPUT_WRITTEN,
@@ -92,9 +107,10 @@ FREEDOMS = (
          statement="What is saved only for an operand that requires no grad is not saved: it may change.",
          why="Saving too much refuses correct programs and costs memory.", kinds=SPURIOUS, claim_needs=F.VERSION_REFUSED,
          traits=VERSIONS),
-    Rule(id="versions.unsaved", source=SOURCE, exemplar=unsaved, needs=F.UNSAVED_WRITTEN,
+    Rule(id="versions.unsaved", source=SOURCE, exemplar=by_result, needs=F.UNSAVED_WRITTEN,
          statement="What an op did not save may change freely: backward runs and is right.",
-         why="add, sum and views need no values for their derivative.", kinds=SPURIOUS, claim_needs=F.VERSION_REFUSED),
+         why="add, sum and views need no values for their derivative; exp and 1 / x need their results alone.",
+         kinds=SPURIOUS, claim_needs=F.VERSION_REFUSED),
 )  # fmt: skip
 
 COUNTER = (

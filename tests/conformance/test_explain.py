@@ -13,7 +13,8 @@ pytest.importorskip("syrupy")
 from mutants_of_torch import MUTANTS
 
 from conformance.execute import Executor
-from conformance.explain import explain, history, rows
+from conformance.explain import explain, rows
+from conformance.graph import history
 from conformance.judge import Case, Judge
 from conformance.observe import facets_of
 from conformance.program import Program

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.record import FORMAT, Failure, Footer, Header, Record, RecordError, RecordWriter, RuleResult, StepRow, read
+from conformance.record import FORMAT, Failure, Footer, Header, Record, RecordError, RuleResult, StepRow, read
+from conformance.writer import RecordWriter
 
 HEADER = Header(
     suite_version="1", engine="e", engine_version="2", oracle="torch", oracle_version="3", seed=4, areas=["views"],
@@ -92,14 +93,14 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     """A record of a later version says what to do."""
     path = written(tmp_path / "r.jsonl")
     path.write_bytes(path.read_bytes().replace(b'"format":%d' % FORMAT, b'"format":99', 1))
-    with pytest.raises(RecordError, match="has format 99; this version reads format 1: upgrade"):
+    with pytest.raises(RecordError, match="has format 99; this version reads format 2: upgrade"):
         read(path)
 
 
 ENDLESS = """
 import sys
 from pathlib import Path
-from conformance.record import RecordWriter
+from conformance.writer import RecordWriter
 sys.path.insert(0, {tests!r})
 from test_record import FAILURE, HEADER
 writer = RecordWriter(Path({path!r}))

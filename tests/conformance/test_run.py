@@ -41,7 +41,8 @@ def test_torch_conforms(oracle: Any) -> None:
 
     assert record.verdict == "conforms"
     assert set(verdicts(record)) == set(RULES)
-    assert set(verdicts(record).values()) == {"passed"}
+    others = {r.area for r in record.rules if r.verdict != "passed"}
+    assert others == {"process"}  # torch runs in this process
     assert record.failures == []
 
 
@@ -59,7 +60,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from mutants_of_torch import MUTANTS
 from conformance.api import start
-from conformance.record import RecordWriter
+from conformance.writer import RecordWriter
 from conformance.run import Options
 names = sys.argv[3].split(",")
 for number, mutant in enumerate(m for m in MUTANTS if m.name in names):

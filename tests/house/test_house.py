@@ -63,7 +63,7 @@ def test_imports_point_one_way() -> None:
 @pytest.mark.parametrize(
     ("module", "homes"),
     [
-        ("torch", {"conformance/engines/torch_engine.py"}),
+        ("torch", {"conformance/engines/torch_engine.py", "conformance/engines/torch_compiled.py"}),
         ("mygrad", {"conformance/engines/mygrad_engine.py"}),
         ("hypothesis", {"conformance/strategy.py"}),
     ],

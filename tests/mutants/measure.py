@@ -12,9 +12,10 @@ from conformance import engines
 from conformance.engine import Engine
 from conformance.execute import Executor, Schedule
 from conformance.judge import SCHEDULES, Case, Judge
+from conformance.lanes import Finding, Lane, Seen
 from conformance.observe import facets_of
 from conformance.program import Program, from_builtins
-from conformance.record import AnyLine, Failure
+from conformance.record import Failure
 from conformance.rules import RULES
 from conformance.run import Options, Run
 from mutants.mutant import Mutant, modules, planted, swapped
@@ -63,7 +64,9 @@ class Mark(NamedTuple):
 class Stopwatch(Judge):
     """A judge that marks the end of each close look: finding lies before the first mark, reduction between first and last."""
 
-    marks: list[Mark]
+    def __init__(self, oracle: Executor, engine: Executor) -> None:
+        super().__init__(oracle, engine)
+        self.marks: list[Mark] = []
 
     def examine(self, program: Program, schedules: Sequence[Schedule] = SCHEDULES) -> Case | None:
         case = super().examine(program, schedules)
@@ -71,24 +74,27 @@ class Stopwatch(Judge):
         return case
 
 
+class TimedLane(Lane):
+    """A lane whose marks are those of the failing program at hand."""
+
+    judge: Stopwatch
+
+    def fail(self, seen: Seen, *, exemplar: bool = False) -> Iterator[Finding]:
+        self.judge.marks.clear()
+        yield from super().fail(seen, exemplar=exemplar)
+
+
 class TimedRun(Run):
-    """A run whose marks are those of the failing program at hand, and whose budget is of CPU time: others may use the machine."""
+    """A run whose budget is of CPU time: others may use the machine."""
 
     judge: Stopwatch
     begun = 0.0
-
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.judge = Stopwatch(self.oracle, self.engine)
-        self.judge.marks = []
+    lane = TimedLane
+    judging = Stopwatch
 
     def ended(self) -> bool:
         seconds = self.options.seconds
-        return self.interrupted or (seconds is not None and time.process_time() - self.begun >= seconds)
-
-    def fail(self, *args: Any) -> Iterator[AnyLine]:
-        self.judge.marks.clear()
-        yield from super().fail(*args)
+        return bool(self.interrupted) or (seconds is not None and time.process_time() - self.begun >= seconds)
 
 
 class Bench:
@@ -144,7 +150,7 @@ def _killed(mutant: Mutant, run: TimedRun, failure: Failure, begun: float) -> Re
     level = RULES[failure.rule].obligation
     return Result(
         id=mutant.id,
-        outcome="differs" if level == "MAY" else "safe" if failure.rule in run.safe else "failed",
+        outcome="differs" if level == "MAY" else "safe" if run.fold.is_safe(failure.rule) else "failed",
         rule=failure.rule,
         found_at=first.cpu - begun,
         reduced_at=last.cpu - begun,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-VOID = frozenset({"meta", "link", "br", "img", "input", "hr", "rect"})
+VOID = frozenset({"meta", "link", "br", "img", "input", "hr"})
 
 
 class Page(HTMLParser):
@@ -33,7 +33,7 @@ class Page(HTMLParser):
             raise AssertionError(f"</{tag}> at {self.getpos()} closes nothing")
 
     def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] != "style":
+        if self._open and self._open[-1] not in ("style", "script"):
             self.text.append(data)
 
     def all(self, tag: str) -> list[dict[str, str | None]]:

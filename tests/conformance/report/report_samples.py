@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from conformance.record import (
     Failure,
     Footer,
+    Graph,
+    GraphEdge,
+    GraphNode,
+    GraphSave,
     Header,
+    Known,
     Record,
     RuleResult,
     RuleVerdict,
@@ -16,6 +23,7 @@ from conformance.record import (
     SavedVerdict,
     StepRow,
 )
+from conformance.report.trend import TrendRow
 
 
 class Text(NamedTuple):
@@ -53,6 +61,25 @@ HEADER = Header(
 )
 
 
+def graph() -> Graph:
+    """What a result that was saved and then written looks like."""
+    saved = GraphSave(name="b", role="output", version=0, now=1, wrong=True)
+    return Graph(
+        nodes=[
+            GraphNode(step=0, kind="leaf", label="leaf", variables=["a"], recorded=True),
+            GraphNode(step=1, kind="op", label="exp", variables=["b"], recorded=True, saves=[saved]),
+            GraphNode(step=2, kind="write", label="add_", variables=["b"], recorded=True),
+            GraphNode(step=3, kind="walk", label="backward()"),
+        ],
+        edges=[
+            GraphEdge(source=0, target=1, kind="gradient"),
+            GraphEdge(source=1, target=2, kind="gradient"),
+            GraphEdge(source=2, target=3, kind="walk"),
+            GraphEdge(source=2, target=1, kind="write", label="b was version 0, is 1", wrong=True),
+        ],
+    )
+
+
 def failure(name: str = "f3a91c", rule: str = "versions.saved-result") -> Failure:
     """A missed error."""
     return Failure(
@@ -82,6 +109,7 @@ def failure(name: str = "f3a91c", rule: str = "versions.saved-result") -> Failur
         torch_script="import torch\n\na = torch.ones(2, requires_grad=True)\nb = torch.exp(a)\nb.add_(1.0)\nb.backward()\n",
         engine_script="import mygrad as mg\n\na = mg.tensor([1.0, 2.0])\nb = mg.exp(a)\nb += 1.0\nb.backward()\n",
         replay=f"conformance replay {name}",
+        graph=graph(),
     )
 
 
@@ -144,7 +172,7 @@ def diverging() -> Record:
             result("pipeline.stash", "incomplete", reason="no program exercised it"),
         ],
         saved=saved_rows(),
-        footer=Footer(programs=41234, verdict="diverges", timing={"seconds": 57.3}),
+        footer=Footer(programs=41234, verdict="diverges", machine="Linux x86_64, 2 CPUs", timing={"seconds": 57.3}),
     )
 
 
@@ -194,7 +222,12 @@ def hostile() -> Record:
                 id=HOSTILE, rule=rule, area=area, kind=HOSTILE, facet=HOSTILE, statement=HOSTILE, difference={HOSTILE: HOSTILE},
                 proof=HOSTILE, steps=[StepRow(code=HOSTILE, expected=f"a {HOSTILE}", observed=f"a b{HOSTILE}", differs=True)],
                 program={HOSTILE: "x"}, reduced={"<script>": "\x1b\u202e"}, torch_script=HOSTILE,
-                engine_script=HOSTILE, replay=HOSTILE,
+                engine_script=HOSTILE, replay=HOSTILE, graph=Graph(
+                    nodes=[GraphNode(step=n, kind=HOSTILE, label=HOSTILE, variables=[HOSTILE], notes=[HOSTILE], saves=[
+                        GraphSave(name=HOSTILE, role=HOSTILE, version=0, now=1)]) for n in (0, 5, -3)],
+                    edges=[GraphEdge(source=0, target=5, kind=HOSTILE, label=HOSTILE, wrong=True),
+                           GraphEdge(source=5, target=0, kind="gradient"), GraphEdge(source=7, target=9, kind="write")],
+                ),
             )
         ] * 2,
         rules=[
@@ -203,9 +236,37 @@ def hostile() -> Record:
             RuleResult(id=f"{rule}3", area=area, obligation="MUST", verdict="unsupported", reason=HOSTILE),
             RuleResult(id=f"{rule}4", area=area, obligation="MUST", verdict="incomplete", reason=HOSTILE),
         ],
+        known=[Known(id=HOSTILE, origin="corpus", rule=HOSTILE, place=HOSTILE, state="fails", reason=HOSTILE, link=HOSTILE,
+                     expires=HOSTILE)],
         saved=[SavedRow(op=HOSTILE, code=HOSTILE, cells=[
             SavedCell(requires_grad=HOSTILE, target=HOSTILE, expected="saved", observed="wrong"),
             SavedCell(requires_grad="1", target="a", expected="saved", observed="saved"),
         ])],
         footer=Footer(programs=1, verdict="incomplete", reason=HOSTILE),
     )  # fmt: skip
+
+
+def before() -> Record:
+    """An earlier record than `diverging`: one of its failures, one that is fixed since, one whose rule was not tried again."""
+    record = diverging()
+    fixed = msgspec.structs.replace(failure("aaaa01", "gradients.binary"), proof="this was wrong once")
+    untried = msgspec.structs.replace(failure("aaaa02", "pipeline.stash"), proof="nobody looked at this again")
+    rules = [result("versions.saved-result", "failed"), result("gradients.binary", "failed"), result("views.tie", "passed")]
+    return msgspec.structs.replace(record, failures=[failure("aaaa00"), fixed, untried], rules=rules, saved=[])
+
+
+def trend() -> list[TrendRow]:
+    """Three runs: nothing applied, a half failed, nothing failed."""
+    counts: list[dict[str, int]] = [{"unsupported": 2}, {"passed": 1, "failed": 1}, {"passed": 2}]
+    return [TrendRow(f"run {n}", f"2026-11-0{n + 1}", {"versions": counts[n]}) for n in range(3)]
+
+
+def keeping() -> Record:
+    """A record with a program of the baseline that no longer fails, and a note."""
+    record = diverging()
+    stale = Known(
+        id="c0ffee", origin="baseline", rule="grad.double", place="entry 2", state="stale", reason="see",
+        link="https://example.org/17", expires="2027-01-31",
+    )  # fmt: skip
+    footer = Footer(programs=41234, verdict="diverges", notes=["works undeclared: views"])
+    return msgspec.structs.replace(record, known=[stale], footer=footer)

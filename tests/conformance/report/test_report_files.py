@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import report_samples as samples
 
-from conformance.record import Record, RecordWriter, read
+from conformance.record import Record, read
 from conformance.report import write_reports
 from conformance.report.summary import headline, sentences, summarize
 from conformance.report.text import clip, count, slug, token, visible
+from conformance.writer import RecordWriter
 
 
 def test_the_reports_stand_beside_the_record(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from page import Page
 from syrupy.assertion import SnapshotAssertion
 
 from conformance.record import Record, StepRow
-from conformance.report.html import TEMPLATES, parted, render_html
+from conformance.report.html import TEMPLATES, render_html
+from conformance.report.views import FEW, parted
 
 RECORDS = {
     "diverging": samples.diverging(),
@@ -22,6 +23,7 @@ RECORDS = {
     "unsupported": samples.unsupported(),
     "killed": samples.killed(),
     "hostile": samples.hostile(),
+    "keeping": samples.keeping(),
     "empty": Record(header=samples.HEADER),
 }
 every_record = pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
@@ -52,31 +54,35 @@ def test_the_words_of_the_page(snapshot: SnapshotAssertion) -> None:
 
 
 @every_record
-def test_nothing_is_loaded_or_run(record: Record) -> None:
-    """No script, no handler, no inline style, no element that loads something."""
+def test_nothing_is_loaded(record: Record) -> None:
+    """One script and one icon of our own in the page, no handler, no inline style, no element that loads something."""
     read = page(record)
     tags = {tag for _, tag, _ in read.elements}
     attributes = {name for _, _, found in read.elements for name in found}
+    links = [value for value in read.values("href") if not value.startswith(("#", "https://example.org/", "record.", "junit."))]
 
-    assert (
-        tags & {"script", "img", "link", "iframe", "object", "embed", "base", "form", "audio", "video", "use", "image"} == set()
-    )
+    assert tags & {"img", "iframe", "object", "embed", "base", "form", "audio", "video", "use", "image"} == set()
     assert {name for name in attributes if name.startswith("on") or name in ("style", "src", "srcset", "srcdoc")} == set()
-    assert [
-        value for value in read.values("href") if not value.startswith(("#", "https://example.org/", "record.", "junit."))
-    ] == []
+    assert [found.get("rel") for found in read.all("link")] == ["icon"]
+    assert [link.partition(",")[0] for link in links] == ["data:image/svg+xml"]
+    assert read.all("script") == [{}]
 
 
 @every_record
-def test_the_policy_allows_the_one_style_sheet_by_its_hash(record: Record) -> None:
-    """Everything is forbidden but the style sheet, whose hash is true."""
+def test_the_policy_allows_one_style_sheet_and_one_script_by_their_hashes(record: Record) -> None:
+    """Everything is forbidden but these, whose hashes are true, and images that stand in the page itself."""
     html = render_html(record, samples.RULES)
-    (style,) = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    hashes = {}
+    for tag in ("style", "script"):
+        (source,) = re.findall(f"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+        hashes[tag] = f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
+        assert re.findall(r"url\(|@import|fetch\(|XMLHttpRequest|innerHTML|eval\(", source) == []
     policies = [found["content"] for found in Page(html).all("meta") if found.get("http-equiv") == "Content-Security-Policy"]
 
-    assert policies == [f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"]
-    assert re.findall(r"url\(|@import", style) == []
+    assert policies == [
+        f"default-src 'none'; style-src {hashes['style']}; script-src {hashes['script']}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    ]
 
 
 @every_record
@@ -159,6 +165,15 @@ def test_a_run_without_the_matrix_shows_none() -> None:
     assert "saved" not in page(samples.conforming()).values("id")
 
 
+def test_what_the_project_keeps_and_notes() -> None:
+    """Programs of the baseline and the corpus stand with what became of them; notes stand in full; else neither has a section."""
+    text = words(samples.keeping())
+
+    assert "grad.double baseline, entry 2: c0ffee stale, until 2027-01-31 see https://example.org/17" in text
+    assert "Notes works undeclared: views" in text
+    assert {"kept", "notes"} & set(page(samples.diverging()).values("id")) == set()
+
+
 def test_no_failures() -> None:
     """A run that broke nothing says so where the failures would stand."""
     assert "No rule was broken." in words(samples.conforming())
@@ -222,9 +237,82 @@ def _contrast(one: str, other: str) -> float:
 def test_every_colour_of_text_is_legible_on_every_ground(theme: int) -> None:
     """In either theme, text keeps a contrast of 4.5 (AA) on whatever it may stand on."""
     style = (TEMPLATES / "report.css").read_text("utf-8")
-    colors = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", style.split(":root {")[theme + 1]))
+    both = re.findall(r"--(\w+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", style)
+    colors = {name: pair[theme] for name, *pair in both}
     inks = ["ink", "soft", "link", "passed", "failed", "safe", "differs", "unsupported", "incomplete"]
     pairs = [(ink, ground) for ink in inks for ground in ("ground", "panel", "sunk")]
     pairs += [("ink", "mark"), *((ink, "hit") for ink in inks if ink != "link")]
 
     assert [pair for pair in pairs if _contrast(colors[pair[0]], colors[pair[1]]) < 4.5] == []
+
+
+def many(number: int) -> Record:
+    """A record of so many failures."""
+    causes = tuple(f"{n:06x}" for n in range(number))
+    failures = [samples.failure(name) for name in causes]
+    return Record(
+        header=samples.HEADER, failures=failures, rules=[samples.result("versions.saved-result", "failed", causes=causes)]
+    )
+
+
+def test_few_failures_stand_open_and_many_folded() -> None:
+    """A few are read at once. Of many, what is inside stands in noscript: whoever runs no script reads it all the same."""
+    few, lots = (render_html(many(number), samples.RULES) for number in (FEW, FEW + 1))
+
+    assert (few.count("<noscript>"), len(re.findall(r'<details class="card failed"[^>]* open ', few))) == (0, FEW)
+    assert (lots.count("<noscript>"), len(re.findall(r'<details class="card failed"[^>]* open ', lots))) == (FEW + 1, 0)
+    assert Page(few).text.count("Replay") == FEW
+    assert Page(lots).text.count("Replay") == FEW + 1
+
+
+def test_what_a_filter_asks_for_stands_at_each_item() -> None:
+    """Failures, rules and ops carry the words that tokens are held against."""
+    items = [attributes for _, _, attributes in page(samples.diverging()).elements if "data-item" in attributes]
+    kinds = {item["data-item"] for item in items}
+    cards = [item for item in items if item["data-item"] == "failure"]
+
+    assert kinds == {"failure", "rule", "op"}
+    assert {(card["data-rule"], card["data-area"], card["data-verdict"]) for card in cards} == {
+        ("versions.saved-result", "versions", "failed"), ("views.tie", "views", "differs"),
+    }  # fmt: skip
+
+
+def test_the_graph_is_drawn() -> None:
+    """Nodes and edges stand in the page, the wrong edge is marked, and words say the same."""
+    html = render_html(samples.diverging(), samples.RULES)
+
+    assert html.count('<path class="edge write wrong"') == 3
+    assert html.count(">saved b v0, now 1</text>") == 3
+    assert "step 3 changed what step 2 had saved: here it went wrong (b was version 0, is 1)." in html
+
+
+def test_each_failure_gives_a_test_and_an_issue() -> None:
+    """Scripts, test and issue stand folded under each failure, marked for copying."""
+    copies = page(samples.diverging()).values("data-copy")
+
+    assert {name: copies.count(name) for name in copies} == {
+        "The command that repeats this run": 1, "Replay command": 3, "Script for torch": 3, "Script for mygrad": 3,
+        "Test for pytest": 3, "Text of an issue": 3,
+    }  # fmt: skip
+
+
+def test_changes_since_an_earlier_record(snapshot: SnapshotAssertion) -> None:
+    """New, still failing, fixed, and not tried again; and the rules whose verdict turned."""
+    html = render_html(samples.diverging(), samples.RULES, earlier=samples.before())
+    section = html[html.index('<section id="changes"') : html.index('<div class="tools"')]
+    words = " ".join("".join(Page(section).text).split())
+
+    assert words == snapshot
+    assert re.findall(r'data-is="(\w+)"', html.split('id="rules"')[0]) == ["still", "still", "new"]
+
+
+def test_the_trend_of_each_area() -> None:
+    """A bar for each of the last runs, as tall as what failed, and the same in words."""
+    html = render_html(samples.conforming(), samples.RULES, trend=samples.trend())
+    words = "Earlier runs: 2026-11-01: none applied; 2026-11-02: 1 of 2 failed; 2026-11-03: 0 of 2 failed"
+
+    assert html.count(f'aria-label="{words}"') == 2
+    assert re.findall(r'<rect class="(\w+)" x="[\d.]+" y="[\d.]+" width="4" height="([\d.]+)">', html)[-3:] == [
+        ("unsupported", "1"), ("failed", "10.5"), ("passed", "3"),
+    ]  # fmt: skip
+    assert "Trend" not in render_html(samples.conforming(), samples.RULES)

@@ -1,8 +1,7 @@
-"""The summary on a terminal, and the live line."""
+"""The summary on a terminal."""
 
 from __future__ import annotations
 
-import io
 import re
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from conformance.areas import AREA_NAMES
 from conformance.record import Footer, Record
-from conformance.report.terminal import Progress, render_summary
+from conformance.report.terminal import render_summary
 
 FOLDER = Path("reports/mygrad")
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
@@ -134,52 +133,25 @@ def test_hostile_text_can_neither_style_nor_forge() -> None:
     ]
 
 
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+def test_a_small_screen_lists_the_areas_with_failures_alone(snapshot: SnapshotAssertion) -> None:
+    """24 lines hold them, three failures and the sentence for machines; the other areas are counted."""
+    rules = [samples.result(f"{area}.law", "passed") for area in AREA_NAMES]
+    names = [f"{area}.broken" for area in AREA_NAMES[::4]]
+    rules += [samples.result(name, "failed", causes=(name,)) for name in names]
+    failures = [samples.failure(name, name) for name in names]
+    record = Record(header=samples.HEADER, failures=failures, rules=rules, footer=Footer(programs=41234, verdict="diverges"))
+    text = render_summary(record, color=False, width=80, height=24, folder=FOLDER)
 
-    def isatty(self) -> bool:
-        return True
-
-
-class Clock:
-    """A clock that is told the time."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+    assert sum(-(-len(line) // 80) or 1 for line in text.splitlines()) < 24
+    assert text.count("conformance replay") >= 3
+    assert text == snapshot
 
 
-def test_progress_is_silent_on_what_is_no_terminal() -> None:
-    """A log file gets no live line."""
-    stream = io.StringIO()
-    with Progress(stream) as progress:
-        progress.update(programs=1, area="versions", failures=0)
+def test_megabytes_of_message_are_one_screen() -> None:
+    """Whatever an engine says, the summary keeps to its screen."""
+    failure = samples.failure()
+    values = {name: getattr(failure, name) for name in failure.__struct_fields__}
+    long = type(failure)(**values | {"proof": "spam " * 1_000_000, "rule": "views." + "x" * 100_000, "replay": "y" * 500})
+    text = render_summary(Record(header=samples.HEADER, failures=[long]), color=False, width=80, folder=FOLDER)
 
-    assert stream.getvalue() == ""
-
-
-def test_progress_draws_five_times_a_second() -> None:
-    """A thousand updates in a second are at most six drawings, with the rate since the first."""
-    stream, clock = Terminal(), Clock()
-    progress = Progress(stream, clock)
-    for number in range(1001):
-        clock.now = number / 1000
-        progress.update(programs=number * 2, area="versions", failures=1)
-    drawings = stream.getvalue().split("\r")[1:]
-
-    assert len(drawings) in (5, 6)
-    assert drawings[2].rstrip() == "versions       800 programs  2,000/s  1 failure"
-
-
-def test_progress_leaves_nothing_behind() -> None:
-    """Closing blanks the line and goes back to its start."""
-    stream, clock = Terminal(), Clock()
-    progress = Progress(stream, clock)
-    progress.update(programs=5, area="\x1b[2Jversions", failures=0)
-    drawn = stream.getvalue()
-    progress.close()
-    progress.close()
-
-    assert "\x1b" not in drawn
-    assert stream.getvalue()[len(drawn) :] == "\r" + " " * (len(drawn) - 1) + "\r"
+    assert sum(-(-len(line) // 80) or 1 for line in text.splitlines()) <= 60
