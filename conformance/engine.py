@@ -53,7 +53,6 @@ class Engine:
         ranks: the numbers of dimensions that its tensors can have, such as (0,) for an engine of scalars; None: any.
         schedules: the schedules of looking (see `execute.py`) by which its programs are run; the last stands in for the others.
         slow: whether a program may take seconds, so that few are run at once and reductions try few.
-        first: ids of rules whose exemplars come first in their areas: where engines of its kind go wrong, for one that is slow.
         traits: promises beyond the methods: "versions" (writes into saved tensors are detected), "aliases" (views share
             memory), "detached-aliases" (so do detached tensors), "liveness" (weak references to tensors can be taken),
             "higher-order" (create_graph), "flags", "accumulation" (a gradient stays, and grows, until it is zeroed),
@@ -69,7 +68,6 @@ class Engine:
     ranks: ClassVar[tuple[int, ...] | None] = None
     schedules: ClassVar[tuple[str, ...]] = ("quick", "wide", "thorough")
     slow: ClassVar[bool] = False
-    first: ClassVar[tuple[str, ...]] = ()
     traits: ClassVar[frozenset[str]] = frozenset({"accumulation", "leaf-gradients", "absent-gradients", "unsaved-graphs"})
 
     def version(self) -> str:

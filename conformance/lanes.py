@@ -26,7 +26,7 @@ from conformance.phases import SIZES, SIZES_IF_SLOW, Turn
 from conformance.program import Apply, Mutate, Program
 from conformance.record import Cause, Known, Phase, SavedRow
 from conformance.reduce import reduce, symptom
-from conformance.rules import Rule
+from conformance.rules import PRECEDENCE, Rule
 from conformance.rules.rule import absence
 from conformance.scope import Scope
 from conformance.tally import Tally
@@ -90,10 +90,8 @@ class Lane:
         self.task = task
         self.oracle, self.engine, self.judge, self.vocabulary = contest
         # Those that do not apply come last: a slow engine has no turn to lose.
-        first = self.engine.engine.first
-        self.rules = sorted(
-            (rule for rule in task.rules if rule.area == area.name), key=lambda r: (self.is_beyond(r), r.id not in first)
-        )
+        mine = [rule for rule in PRECEDENCE if rule in task.rules and rule.area == area.name]
+        self.rules = sorted(mine, key=self.is_beyond)
         self.known: dict[tuple[object, ...], list[frozenset[str]]] = {}
         self.reductions = 0
         self.swept = 0

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from conformance.engine import Category
+from conformance.features import Feature
 from conformance.rules import Rule
 
 _WORD = (1 << 64) - 1
@@ -17,7 +18,7 @@ _OUTCOMES: dict[str | None, int] = {None: 0} | {c.value: k for k, c in enumerate
 class Tally:
     """Counts programs by features and outcome.
 
-    Every rule asks for its own combination: `count` asks for all of them at once, as arrays of the lower and the upper 64 bits.
+    Every rule asks for its own combination: `count` asks for all of them at once, as arrays of words of 64 bits.
     It agrees with `Rule.exercised`, which says what is meant.
     """
 
@@ -35,17 +36,15 @@ class Tally:
 
     def count(self) -> list[int]:
         """How many programs exercised each rule, in the order of the rules."""
-        (low, high), numbers = _words([f for f, _ in self.met]), np.array(list(self.met.values()), dtype=np.int64)
+        met, numbers = _words([f for f, _ in self.met])[:, None], np.array(list(self.met.values()), dtype=np.int64)
         outcomes = np.array([_OUTCOMES[outcome] for _, outcome in self.met], dtype=np.int64)[:, None]
-        (need_low, need_high), (any_low, any_high) = self._needs, self._any_of
-        low, high = low[:, None], high[:, None]
-        tried = ((low & need_low) == need_low) & ((high & need_high) == need_high)
-        tried &= (((low & any_low) | (high & any_high)) != 0) | self._unbound
+        tried = ((met & self._needs) == self._needs).all(-1)
+        tried &= ((met & self._any_of) != 0).any(-1) | self._unbound
         tried &= np.where(self._any_refusal, outcomes != 0, outcomes == self._refusal)
         return [int(n) for n in numbers @ tried]
 
 
-def _words(features: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """The lower and the upper 64 bits of each."""
-    low = np.array([f & _WORD for f in features], dtype=np.uint64)
-    return low, np.array([f >> 64 for f in features], dtype=np.uint64)
+def _words(features: Sequence[int]) -> np.ndarray:
+    """The bits of each as a row of words of 64 bits, the lowest first."""
+    shifts = range(0, len(Feature), 64)
+    return np.array([[f >> shift & _WORD for shift in shifts] for f in features], dtype=np.uint64).reshape(-1, len(shifts))

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}
+UNITS_AT_TIES = 4  # the same, where an otherwise exact program divides by how many tie
 UNITS = 32  # units in the last place that reordered sums of a small program may differ by, relative to the tensor's largest
 ARBITER_FACTOR = 8  # how much farther from the truth than the oracle's own rounding an engine may be
 
@@ -59,9 +60,14 @@ def close(expected: Any, observed: Any, bound: float) -> bool:
     for a, b in zip(flatten(expected), flatten(observed), strict=True):
         if a == b or (a != a and b != b):
             continue
-        if not isinstance(b, (int, float)) or not math.isfinite(a) or not math.isfinite(b) or abs(a - b) > bound:
+        if not (_counts(a) and _counts(b) and abs(a - b) <= bound):
             return False
     return True
+
+
+def _counts(item: Any) -> bool:
+    """Whether it is a finite number: a gradient may be None, on either side."""
+    return isinstance(item, (int, float)) and math.isfinite(item)
 
 
 def within_units(expected: Any, observed: Any, epsilon: float, units: float = UNITS) -> bool:
@@ -77,7 +83,7 @@ def distance(expected: Any, observed: Any) -> float:
     for a, b in zip(flatten(expected), flatten(observed), strict=True):
         if a == b or (a != a and b != b):
             continue
-        if not math.isfinite(a) or not math.isfinite(b):
+        if not (_counts(a) and _counts(b)):
             return math.inf
         worst = max(worst, abs(a - b))
     return worst

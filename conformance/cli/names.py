@@ -23,3 +23,8 @@ def check_names(areas: Iterable[str], ids: Iterable[str]) -> None:
                 near = difflib.get_close_matches(name, known, 1)
                 hint = f"did you mean {near[0]}?" if near else "`conformance rules` lists them"
                 raise UsageError(f"there is no {kind} {name!r}: {hint}")
+
+
+def folder_name(engine: str) -> str:
+    """A folder name for an engine: `my.module:Engine` becomes my.module-Engine."""
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in engine)

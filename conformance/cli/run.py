@@ -11,7 +11,7 @@ import msgspec
 
 from conformance.cli.baseline import PROGRAMS, kept_options, tell
 from conformance.cli.isolation import isolated
-from conformance.cli.names import LEVELS, check_names
+from conformance.cli.names import LEVELS, check_names, folder_name
 from conformance.cli.output import print_summary, progress, tell_ci
 from conformance.cli.recording import Shard, recorded, reported
 from conformance.cli.smoke import found_in_brief, one_line
@@ -62,7 +62,7 @@ def run(engine: str, budget: float | None, programs: int | None, seed: int, out:
     areas = {rule.area for rule in options.chosen}
     if options.shard is not None and options.shard[1] > len(areas):
         raise UsageError(f"the run has {len(areas)} areas, and each is run by one shard: --shard K/{len(areas)} is the most")
-    folder = out if out is not None else Path("reports") / _folder_name(engine)
+    folder = out if out is not None else Path("reports") / folder_name(engine)
     with progress(len(areas), seconds) as progressing:
         session = start(engine, options, oracle=more["oracle"], isolation=more["isolation"], progress=progressing)
         record = recorded(session, folder, resume=more["resume"])
@@ -104,8 +104,3 @@ def _document(record: Any) -> dict[str, Any]:
         ],
         "saved": [{"op": s.op, "code": s.code, "cells": msgspec.to_builtins(s.cells)} for s in record.saved],
     }  # fmt: skip
-
-
-def _folder_name(engine: str) -> str:
-    """A folder name for an engine: `my.module:Engine` becomes my.module-Engine."""
-    return "".join(c if c.isalnum() or c in "._-" else "-" for c in engine)

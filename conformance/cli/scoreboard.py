@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from conformance.cli.names import folder_name
 from conformance.cli.recording import NAME, opened
 from conformance.errors import UsageError
 
@@ -17,14 +18,14 @@ from conformance.errors import UsageError
 def scoreboard(paths: tuple[Path, ...], out: Path) -> int:
     """Enter RECORDs in the scoreboard, and write its pages anew.
 
-    A RECORD is a record.jsonl, the folder of a run, or a folder of such folders. What is in the scoreboard and not among the
-    RECORDs stays as it is. No engine is run.
+    A RECORD is a record.jsonl, the folder of a run, or a folder of such folders; without one, those are taken that runs of the
+    scoreboard's engines left in reports/. What is in the scoreboard and not among the RECORDs stays as it is. No engine is run.
     """
     import msgspec
 
     from conformance.scoreboard import read_triage, untold, write
 
-    records = [opened(path) for given in paths for path in _records(given)]
+    records = [opened(path) for path in ([found for given in paths for found in _records(given)] if paths else _usual())]
     try:
         standings = write(records, out)
         left = untold(standings, read_triage(out))
@@ -34,7 +35,8 @@ def scoreboard(paths: tuple[Path, ...], out: Path) -> int:
         raise UsageError(f"a file of {out} is not of the scoreboard: {error}") from None
     for engine, rule in left:
         click.echo(f"not triaged: {engine} {rule}")
-    click.echo(f"{len(records)} records entered, {len(standings)} engines: {out / 'README.md'}, {out / 'index.html'}")
+    entered = "1 record" if len(records) == 1 else f"{len(records)} records"
+    click.echo(f"{entered} entered, {len(standings)} engines: {out / 'README.md'}, {out / 'index.html'}")
     return 0
 
 
@@ -43,3 +45,11 @@ def _records(path: Path) -> list[Path]:
     if path.is_dir() and not (path / NAME).exists():
         return sorted(path.glob(f"*/{NAME}")) or [path]
     return [path]
+
+
+def _usual() -> list[Path]:
+    """The records that runs of the scoreboard's engines left where runs leave them."""
+    from conformance.scoreboard.entries import ENTRIES
+
+    folders = (Path("reports") / folder_name(entry.name) for entry in ENTRIES)
+    return [folder for folder in folders if (folder / NAME).exists()]

@@ -6,7 +6,8 @@ Where its documented ways are not torch's, a program that depends on them is Uns
 * In-place operators make a new Variable. Arrays may be edited, unchecked, behind the graph's back: there is no in-place op.
 * A view is a Variable with a history over the same array; as none can be written, "aliases" is not promised.
 * `requires_grad` says whether a Variable may get a gradient, not whether it has a history: results made in no_backprop_mode()
-  and gradients have it too. Flags are not shown. Backward of what has no history does nothing.
+  and gradients have it too, and get gradients. Flags are not shown, "leaf-gradients" is not promised, and reshaping to the same
+  shape gives the Variable itself. Backward of what has no history does nothing.
 * Operands of two dtypes are refused. Hooks are on functions: there are none here.
 """
 
@@ -85,9 +86,7 @@ class ChainerEngine(Engine):
     name: ClassVar[str] = "chainer"
     script: ClassVar[type | None] = ChainerScript
     ops: Mapping[str, str] = OPS
-    traits: ClassVar[frozenset[str]] = frozenset(
-        {"higher-order", "accumulation", "leaf-gradients", "absent-gradients", "unsaved-graphs"}
-    )
+    traits: ClassVar[frozenset[str]] = frozenset({"higher-order", "accumulation", "absent-gradients", "unsaved-graphs"})
 
     def __init__(self) -> None:
         import chainer

@@ -232,10 +232,10 @@ class Probed(TorchLike):
     def value(self, tensor: Any) -> Any:
         if not isinstance(tensor, self.maker.type):
             return np.asarray(tensor).tolist()
-        read = self._read(tensor)
-        if np.asarray(read).dtype.kind not in REAL:
+        read = np.asarray(self._read(tensor))  # a tolist() of an engine's own may hold NumPy's numbers
+        if read.dtype.kind not in REAL:
             raise TypeError(f"the values are not real numbers: {str(read)[:80]}")
-        return read.tolist() if isinstance(read, (np.ndarray, np.generic)) else read
+        return read.tolist()
 
     def shape(self, tensor: Any) -> tuple[int, ...]:
         if not isinstance(tensor, self.maker.type) or "shape" not in self.spelled:

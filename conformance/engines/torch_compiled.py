@@ -113,8 +113,6 @@ class OnceDifferentiable(SegmentEngine):
     """A mixin: backward passes that were compiled are not differentiated again, and keep what they like."""
 
     traits: ClassVar[frozenset[str]] = TorchEngine.traits - {"higher-order", "liveness"}
-    # What a compiled function saves is not what eager ops save: an error may be missed, or made up.
-    first: ClassVar[tuple[str, ...]] = ("versions.factors", "versions.unsaved", "lifetime.nothing-saved")
     saved_tensors_hooks = Engine.saved_tensors_hooks
 
     def backward(

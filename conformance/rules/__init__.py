@@ -30,12 +30,14 @@ from conformance.rules import (
 )
 from conformance.rules.rule import Rule
 
-# Most specific first: a reduced program keeps a feature only where the difference needs it.
+# What torch leaves open first, then the most specific: a reduced program keeps a feature only where the difference needs it.
 PRECEDENCE: tuple[Rule, ...] = (
     *process.RULES,
     *order.RULES[:1],
     *identity.OPEN,
     *conventions.RULES,
+    *gradients.OPEN,
+    *requires_grad.OPEN,
     *errors.REFUSALS,
     *hooks.REFUSALS,
     *functions.REFUSALS,

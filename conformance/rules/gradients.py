@@ -112,11 +112,14 @@ def _gradient(slug: str, statement: str, needs: F, exemplar: Callable[[], Progra
     )  # fmt: skip
 
 
-RULES = (
+OPEN = (
     Rule(id="gradients.kink", obligation="MAY",
          statement="At a point without a derivative the gradient is the one that torch's derivatives.yaml chooses.",
          why="Engines may choose another subgradient; a difference is reported and fails nothing.", source=FORMULAS,
          exemplar=kink, needs=F.KINK, any_of=F.BACKWARD | F.GRAD_CALL, claim_needs=F.AT_KINK, kinds=WRONG, facets=SEEN),
+)  # fmt: skip
+
+RULES = (
     _gradient("empty", "The gradient of a tensor without elements is a tensor without elements, not None.", F.EMPTY, empty,
               "Batches run dry; an engine that skips empty arrays loses the gradient's shape or raises."),
     _gradient("promotion", "Each operand's gradient has the operand's own dtype, also where the result was promoted.",

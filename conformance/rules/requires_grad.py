@@ -103,10 +103,13 @@ def _rule(slug: str, statement: str, why: str, needs: F, exemplar: Callable[[], 
     return Rule(id=f"requires_grad.{slug}", statement=statement, why=why, needs=needs, exemplar=exemplar, **fields)  # type: ignore[arg-type]  # fmt: skip
 
 
-RULES = (
+OPEN = (
     _rule("view-under-no-grad", "A view made under no_grad shows the flag of its base, and has no grad_fn.",
           "Torch answers for the memory, other engines for the view; no gradient depends on it.", F.UNRECORDED, unrecorded_view,
           source=MODES, claim_needs=F.VIEW_UNDER_NO_GRAD, obligation="MAY"),
+)  # fmt: skip
+
+RULES = (
     _rule("set-late", "Setting the flag of a tensor does not add it to a graph recorded before.",
           "The graph is built at forward time.", F.FLAG_SET | F.BACKWARD | F.CONSTANT_OPERAND, late_flag,
           kinds=frozenset({"wrong state", "wrong value"}), facets=frozenset({"grad"}), claim_needs=F.EXPECTED_NONE),

@@ -85,6 +85,9 @@ def _missed(slug: str, statement: str, needs: F, exemplar: Callable[[], Program]
 
 
 REFUSALS = (
+    _missed("factors", "Backward refuses when a factor of a product of matrices was changed since.",
+            F.SAVED_INPUT_WRITTEN | F.MATMUL, lambda: _factor(between=False),
+            "The derivative needs the factor transposed: a view of it, made in advance, escapes the check."),
     _missed("between-backwards", "The check is made at every backward: a change between two passes is refused at the second.",
             F.WRITTEN_BETWEEN_BACKWARDS, lambda: _factor(between=True),
             "A check made once lets retained graphs use changed values."),
@@ -93,9 +96,6 @@ REFUSALS = (
             "Views share the version counter of their base."),
     _missed("under-no-grad", "A change under no_grad counts like any other.", F.SAVED_WRITTEN_UNDER_NO_GRAD,
             lambda: _written("square", "input", "no_grad"), "no_grad stops recording, not the check."),
-    _missed("factors", "Backward refuses when a factor of a product of matrices was changed since.",
-            F.SAVED_INPUT_WRITTEN | F.MATMUL, lambda: _factor(between=False),
-            "The derivative needs the factor transposed: a view of it, made in advance, escapes the check."),
     _missed("saved-output", "Backward refuses when the output that a node saved was changed since.", F.SAVED_OUTPUT_WRITTEN,
             lambda: _written("exp", "output", ""), "exp, sqrt, tanh and softmax differentiate by their own result."),
     _missed("saved-input", "Backward refuses when an input that a node saved was changed since.", F.SAVED_INPUT_WRITTEN,

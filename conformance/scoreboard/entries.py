@@ -49,7 +49,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("paddle", "tape", "engine-paddle"),
     Entry("tinygrad", "tape", "engine-tinygrad"),
     Entry("chainer", "tape", "engine-chainer"),
-    Entry("js-pytorch", "tape", "engine-js-pytorch"),
+    Entry("exec:node examples/javascript/child.js", "tape", "engine-js-pytorch"),
     small("jungrad", "jungrad"),
     small("nnetflow", "nnetflow"),
     small("mtorch", "mtorch"),

@@ -14,9 +14,9 @@ from conformance.scoreboard.standing import Broken, Standing, Triage, Verdict
 
 PROOF = 220  # characters of a proof in a table of Markdown
 INTRODUCTION = (
-    "Each cell: how many of the area's rules that applied were kept. A rule applies where the engine has what it needs; - is where"
-    " none did. Engines of different kinds answer for different rules, so no number stands for an engine, and none is compared with"
-    " one of another kind."
+    "Each cell: how many of the area's rules that applied were kept. A rule applies where the engine has what it needs; - is"
+    " where none did. Engines of different kinds answer for different rules, so no number stands for an engine, and none is"
+    " compared with one of another kind."
 )
 
 

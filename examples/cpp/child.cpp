@@ -16,9 +16,9 @@ std::map<std::string, Call> catalogue() {
     auto mean = [](Tensor sum, Tensor a) { return map("div_scalar", sum, double(a->data().size()) / sum->data().size()); };
     std::map<std::string, Call> ops = {
         {"clone", [](auto& t, auto&) { return clone(t[0]); }},
-        {"sum", [](auto& t, auto&) { return sum_to(t[0], {}); }},
+        {"sum", [](auto& t, auto&) { return sum(t[0]); }},
         {"sum_dim", [](auto& t, auto& p) { return sum_over(t[0], p["dim"], p["keepdim"]); }},
-        {"mean", [mean](auto& t, auto&) { return mean(sum_to(t[0], {}), t[0]); }},
+        {"mean", [mean](auto& t, auto&) { return mean(sum(t[0]), t[0]); }},
         {"mean_dim", [mean](auto& t, auto& p) { return mean(sum_over(t[0], p["dim"], p["keepdim"]), t[0]); }},
         {"mm", [](auto& t, auto&) { return mm(t[0], t[1]); }},
         {"addcmul", [](auto& t, auto& p) { return zip("add", t[0], t[1] * t[2] * double(p["value"])); }},
@@ -147,6 +147,7 @@ class Run {
     }
 
     void leaf(const Json& s) {
+        if (s.value("dtype", "float64") != "float64") throw Unsupported("leaves of " + std::string(s["dtype"]));
         Tensor t = slots[s["out"]] = tensor(s["values"], s["shape"]);
         t->flag = s.value("requires_grad", false);
     }

@@ -82,9 +82,11 @@ struct Node : std::enable_shared_from_this<Node> {
     bool needs(size_t i) const { return leaves[i] || nodes[i]; }
     void check() const {
         if (freed && !saved.empty()) throw Refused("freed", "the graph was freed by an earlier backward");
+#ifndef PLANTED_DEFECT
         for (const auto& s : saved)
-            if (s.tensor && s.tensor->storage->version != s.version)
+            if (s.tensor->storage->version != s.version)
                 throw Refused("version", "a tensor needed for backward was changed in place");
+#endif
     }
     Tensor unpack(size_t i) {
         const auto& s = saved[i];
@@ -163,13 +165,13 @@ Tensor sum_to(Tensor a, const Shape& shape) {  // the sums over what broadcastin
     for (size_t i = 0; i < to.size(); ++i) out->data()[to[i]] += a->data()[i];
     return record(out, {a}, {}, [s = a->shape](Node&, Tensor ct) { return std::vector{expand(ct, s)}; });
 }
+Tensor sum(Tensor a) { return sum_to(reshape(a, {count(a->shape)}), {}); }
 Tensor sum_over(Tensor a, int64_t dim, bool keepdim) {
     size_t axis = dim < 0 ? dim + a->shape.size() : dim;
     Shape kept = a->shape, dropped = a->shape;
     kept.at(axis) = 1;
     dropped.erase(dropped.begin() + axis);
-    Tensor out = sum_to(a, kept);
-    return keepdim ? out : reshape(out, dropped);
+    return reshape(sum_to(a, kept), keepdim ? kept : dropped);
 }
 
 // A row of the table of unary operations, of x and a number k: the value; what is saved: nothing, the operand ('a'), a copy of it
@@ -241,9 +243,7 @@ Tensor result(Data data, const Shape& shape, Tensor target) {
     if (shape != target->shape) throw Refused("other", "the result does not fit into the tensor that is written");
     if (recording && target->flag) throw Refused("leaf-written", "a leaf that requires grad is written in place");
     target->data() = std::move(data);
-#ifndef PLANTED_DEFECT
     ++target->storage->version;
-#endif
     return target;
 }
 // `in_place`: over the operand a, of which a copy is saved where it is needed.
@@ -306,6 +306,7 @@ Tensor mm(Tensor a, Tensor b) {
 // -- Backward ---------------------------------------------------------------------------------------------------------------
 
 void accumulate(Tensor leaf, Tensor gradient) {
+    if (!leaf->flag) return;  // it stopped requiring grad after it was used
     if (!leaf->grad || recording) {
         leaf->grad = leaf->grad ? zip("add", leaf->grad, gradient) : clone(gradient);
     } else {

@@ -53,7 +53,8 @@ const LOOK = {
 
 // The steps. `slots` maps slot -> tensor; `keepers` are the slots whose gradients are looked at.
 const STEPS = {
-  leaf({ slots, keepers }, { out, shape, values, requires_grad }) {
+  leaf({ slots, keepers }, { out, shape, values, dtype = "float64", requires_grad }) {
+    if (!CAPABILITIES.dtypes.includes(dtype)) lacks(`leaves of ${dtype}`);
     if (requires_grad) keepers.add(out);
     slots.set(out, make(values, shape, requires_grad));
   },

@@ -70,6 +70,14 @@ def test_distance_is_the_largest_difference() -> None:
     assert distance([1.0], 1.0) == INF
 
 
+@pytest.mark.parametrize(("expected", "observed"), [(None, 1.0), (1.0, None)])
+def test_none_is_far_from_every_number(expected: Any, observed: Any) -> None:
+    """A gradient that is not there, on either side."""
+    assert not close(expected, observed, 10.0)
+    assert not within_units(expected, observed, EPSILON["float64"])
+    assert distance(expected, observed) == INF
+
+
 def test_the_largest_is_finite() -> None:
     """Infinities, NaN and what is no number set no scale."""
     assert largest([1.0, -3.0, INF, NAN, None]) == 3.0

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import conformance
@@ -99,6 +100,13 @@ def test_doubtful_ops_are_taken_and_named(imitation: Any) -> None:
     """Torch's own spelling that computes otherwise, or raises for some operands, is to fail and not to be passed over."""
     assert imitation.doubtful["sigmoid"] == "gives other numbers than torch"
     assert imitation.doubtful["add"] == "raises for some operands"
+
+
+def test_numbers_of_numpy_become_plain_ones(imitation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tolist() of an engine's own may list them, and no message can hold them."""
+    monkeypatch.setattr(imitation, "_read", lambda tensor: list(np.array([1.0, 2.0])))
+
+    assert [type(number) for number in imitation.value(imitation.leaf((1.0, 2.0), (2,), "float64", True))] == [float, float]
 
 
 def test_gradients_that_are_arrays_are_tensors_to_a_program(imitation: Any) -> None:

@@ -1,0 +1,117 @@
+"""The scripts of docs/findings.md: read, run where their engine is, and held against what the page says comes of them.
+
+`python findings.py` makes an environment for each engine, as the page says what it needs, and runs all scripts in it;
+`python findings.py autograd mlx=path/to/python` only these, one in an environment that is there.
+"""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+PAGE = Path(__file__).parents[1] / "docs" / "findings.md"
+SECONDS = 300
+_ENGINE = re.compile(r"^## ([^\n]+)\n\n\*Environment: `([^`]+)`([^*]*)\*$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+_SCRIPT = re.compile(r"^### ([^\n]+)\n((?:(?!^### ).)*?)```python\n(.*?)```\n\n```text\n(.*?)```", re.MULTILINE | re.DOTALL)
+
+
+class Finding(NamedTuple):
+    """One script of the page: `modules` are what its engine's scripts may import, `settings` go into its environment."""
+
+    engine: str
+    title: str
+    about: str
+    script: str
+    printed: str
+
+
+class Section(NamedTuple):
+    """The findings in one engine, and what `pip` installs to run them: `python` where only that version will do."""
+
+    engine: str
+    needs: tuple[str, ...]
+    python: str
+    settings: dict[str, str]
+    findings: tuple[Finding, ...]
+
+    @property
+    def name(self) -> str:
+        """The engine without its version."""
+        return self.engine.split()[0].lower()
+
+
+def sections(text: str | None = None) -> tuple[Section, ...]:
+    """The page, engine by engine."""
+    made = []
+    for engine, needs, more, body in _ENGINE.findall(PAGE.read_text() if text is None else text):
+        python = re.search(r"Python (3\.\d+)", more)
+        found = tuple(Finding(engine, *finding) for finding in _SCRIPT.findall(body))
+        settings = dict(re.findall(r"`(\w+)=(\w+)`", more))
+        made.append(Section(engine, tuple(shlex.split(needs)), python[1] if python else "", settings, found))
+    return tuple(made)
+
+
+def run(finding: Finding, python: str, settings: dict[str, str]) -> str:
+    """What the script prints, alone in a process and in an empty folder; then the error that ends it, or the signal."""
+    environment = {**os.environ, **settings, "PYTHONPATH": ""}
+    with tempfile.TemporaryDirectory() as folder:
+        ended = subprocess.run(
+            [python, "-W", "ignore", "-c", finding.script], capture_output=True, text=True, cwd=folder, env=environment,
+            timeout=SECONDS, check=False,
+        )  # fmt: skip
+    if ended.returncode < 0:
+        return f"{ended.stdout}killed by {signal.Signals(-ended.returncode).name}\n"
+    errors = (
+        re.findall(r"^(?:[\w.]+\.)?(\w+(?:Error|Exception|Overflow)\b.*)$", ended.stderr, re.MULTILINE)
+        if ended.returncode
+        else []
+    )
+    return ended.stdout + "".join(f"{line}\n" for line in errors[-1:])
+
+
+def same(printed: str, found: str) -> bool:
+    """Whether it is what the page shows, where ... stands for anything."""
+    return doctest.OutputChecker().check_output(printed, found, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+
+
+def environment(section: Section, folder: Path) -> str:
+    """The interpreter of an environment that holds the engine and nothing else."""
+    made = folder / section.name
+    base = shutil.which(f"python{section.python}") if section.python else sys.executable
+    if base is None:
+        raise SystemExit(f"{section.engine} needs Python {section.python}, which is not here")
+    python = str(made / "bin" / "python")
+    if not Path(python).exists():
+        subprocess.run([base, "-m", "venv", str(made)], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *section.needs], check=True)
+    return python
+
+
+def main(chosen: list[str]) -> int:
+    """Run the scripts of the engines chosen, or all; the exit status is 1 where one does not print what the page shows."""
+    pythons = dict(word.partition("=")[::2] for word in chosen)
+    folder = Path(os.environ.get("FINDINGS", tempfile.gettempdir() + "/findings"))
+    wrong = 0
+    for section in (s for s in sections() if not pythons or s.name in pythons):
+        python = pythons.get(section.name) or environment(section, folder)
+        for finding in section.findings:
+            found = run(finding, python, section.settings)
+            right = same(finding.printed, found)
+            wrong += not right
+            print(f"{'as told' if right else 'OTHERWISE'}  {section.engine}: {finding.title}", flush=True)
+            if not right:
+                print(found)
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
