@@ -42,6 +42,7 @@ class Feature(IntFlag):
     SKIP = auto()  # paths of different lengths meet again
     KINK = auto()
     EMPTY = auto()
+    FILLED = auto()  # some leaf has elements
     ZERO_DIM = auto()
     MIXED_DTYPES = auto()
     # how tensors are used

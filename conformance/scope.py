@@ -40,6 +40,7 @@ from conformance.slots import FLOATS, UNKNOWN, Slot, Storage, bounds_of, misfit
 # Those that nearly every step asks for, as names of the module: reading an attribute of BITS costs more than the arithmetic.
 _EMPTY: int = _F.EMPTY
 _ZERO_DIM: int = _F.ZERO_DIM
+_FILLED: int = _F.FILLED
 _NOTHING_REQUIRES_GRAD: int = _F.NOTHING_REQUIRES_GRAD
 _DETACHED_USED: int = _F.DETACHED_USED
 _FAN_OUT: int = _F.FAN_OUT
@@ -100,6 +101,8 @@ class Scope:
         if requires_grad:
             storage.leaf = slot
             self.requiring |= bit
+        if step.values:
+            self.features |= _FILLED
         self.slots[out] = slot
         self.dtypes.add(dtype)
         return slot

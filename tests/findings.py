@@ -69,7 +69,7 @@ def run(finding: Finding, python: str, settings: dict[str, str]) -> str:
             timeout=SECONDS, check=False,
         )  # fmt: skip
     if ended.returncode < 0:
-        return f"{ended.stdout}killed by {signal.Signals(-ended.returncode).name}\n"
+        return f"killed by {signal.Signals(-ended.returncode).name}\n"  # and some engines print a trace of it
     errors = (
         re.findall(r"^(?:[\w.]+\.)?(\w+(?:Error|Exception|Overflow)\b.*)$", ended.stderr, re.MULTILINE)
         if ended.returncode

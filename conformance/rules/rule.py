@@ -58,13 +58,18 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         return self.id.partition(".")[0]
 
     @property
+    def needed(self) -> Feature:
+        """What a program must have to try the rule: what it needs, and elements, without which hardly anything can go wrong."""
+        return self.needs if self.needs & Feature.EMPTY else self.needs | Feature.FILLED
+
+    @property
     def level(self) -> int:
         """How far an engine has grown that is to keep it: that of its area."""
         return BY_NAME[self.area].level
 
     def exercised(self, features: int, outcome: str | None) -> bool:
         """Whether a program with these features, on which the oracle's refusal was of this category, tries the rule."""
-        if self.needs & ~features or (self.any_of and not self.any_of & features):
+        if self.needed & ~features or (self.any_of and not self.any_of & features):
             return False
         if self.refusal is Category.OTHER:
             return outcome is not None

@@ -29,7 +29,11 @@ class Entry(NamedTuple):
     @property
     def title(self) -> str:
         """The engine's short name, which is also that of its file."""
-        return self.environment.removeprefix("engine-") if self.environment else re.sub(r"[^\w.-]+", "-", self.name).strip("-")
+        return (
+            self.environment.removeprefix("engine-")
+            if self.environment
+            else re.sub(r"[^\w.-]+", "-", self.name, flags=re.ASCII)[:80].strip("-.")
+        )
 
     @property
     def command(self) -> str:

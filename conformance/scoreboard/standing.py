@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from conformance.record import Failure, Record, RunVerdict
 from conformance.report.summary import APPLIED, summarize
-from conformance.report.text import clip
+from conformance.report.text import clip, visible
 from conformance.scoreboard.entries import Kind, entry_of
 
 LINE, SCRIPT = 600, 4_000  # characters kept of a proof and of a script
@@ -86,7 +86,7 @@ def standing(record: Record) -> Standing:
     broken: dict[str, list[Failure]] = {}
     for failure in summary.broken:
         broken.setdefault(failure.rule, []).append(failure)
-    return Standing(
+    brief = Standing(
         engine=header.engine, title=entry.title, kind=entry.kind, engine_version=header.engine_version, command=entry.command,
         oracle=header.oracle, oracle_version=header.oracle_version, suite_version=header.suite_version,
         versions=dict(sorted(header.versions.items())), seed=header.seed, budget_seconds=header.budget_seconds,
@@ -96,6 +96,17 @@ def standing(record: Record) -> Standing:
         areas={row.name: {verdict: n for verdict, n in row.counts.items() if n} for row in summary.rows},
         broken=[_broken(rule, causes) for rule, causes in broken.items()],
     )  # fmt: skip
+    shown: Standing = msgspec.convert(_printable(msgspec.to_builtins(brief)), Standing)
+    return shown
+
+
+def _printable(value: Any) -> Any:
+    """What an engine says, without what does not print, which no file could hold."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {visible(key): _printable(item) for key, item in value.items()}
+    return [_printable(item) for item in value] if isinstance(value, list) else value
 
 
 def _broken(rule: str, causes: list[Failure]) -> Broken:

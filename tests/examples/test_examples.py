@@ -24,12 +24,6 @@ def copied(name: str, to: Path) -> Path:
     return shutil.copytree(EXAMPLES / name, to / name, ignore=built)
 
 
-def build(folder: Path, command: str) -> None:
-    """Run a command of a README in the example's folder; what it needs and is not here skips the test."""
-    ended = subprocess.run(shlex.split(command), cwd=folder, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-
-
 def judged(command: str, *options: str) -> dict[str, Any]:
     """The document of a run against the reference engine."""
     words = ["run", f"exec:{command}", "--oracle", "reference", "--json", *options]
@@ -113,11 +107,30 @@ def cpp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copied("cpp", tmp_path_factory.mktemp("examples"))
 
 
-def test_the_cpp_engine_conforms(cpp: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def child(cpp: Path) -> str:
+    """The command of the C++ child as it is, compiled without warnings."""
+    return made(cpp, "child")
+
+
+@pytest.fixture(scope="module")
+def child_with_defect(cpp: Path) -> str:
+    """The same with a defect."""
+    return made(cpp, "child_with_defect", "DEFECT=1")
+
+
+def made(folder: Path, name: str, *options: str) -> str:
+    """What the Makefile makes."""
+    command = ["make", "CXXFLAGS=-O0 -Werror", *options]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return shlex.quote(str(folder / name))
+
+
+def test_the_cpp_engine_conforms(child: str, tmp_path: Path) -> None:
     """With every area but those that it has nothing of, and the protocol."""
     pytest.importorskip("jsonschema")
-    build(cpp, "make CXXFLAGS=-O0")
-    document = judged(str(cpp / "child"), "--programs", str(PROGRAMS), "--strict-protocol", "--out", str(tmp_path))
+    document = judged(child, "--programs", str(PROGRAMS), "--strict-protocol", "--out", str(tmp_path))
     passed = {rule["area"] for rule in document["rules"] if rule["verdict"] == "passed"}
 
     assert broken(document) == {}
@@ -126,10 +139,9 @@ def test_the_cpp_engine_conforms(cpp: Path, tmp_path: Path) -> None:
     assert sum(rule["verdict"] == "passed" for rule in document["rules"]) >= 85
 
 
-def test_a_defect_planted_in_the_cpp_engine_is_caught(cpp: Path, tmp_path: Path) -> None:
+def test_a_defect_planted_in_the_cpp_engine_is_caught(child_with_defect: str, tmp_path: Path) -> None:
     """A backward that does not look whether saved tensors were changed breaks the rules of saved tensors, and no others."""
-    build(cpp, "make CXXFLAGS=-O0 DEFECT=1")
-    document = judged(str(cpp / "child_with_defect"), "--area", "versions", "--programs", str(PROGRAMS), "--out", str(tmp_path))
+    document = judged(child_with_defect, "--area", "versions", "--programs", str(PROGRAMS), "--out", str(tmp_path))
 
     assert {"versions.saved-input", "versions.saved-output"} <= set(broken(document))
     assert {rule.partition(".")[0] for rule in broken(document)} == {"versions"}

@@ -93,12 +93,13 @@ def test_a_difference_without_a_rule_is_a_defect() -> None:
 def test_a_rule_is_exercised_by_features_and_outcome() -> None:
     """All of `needs`, one of `any_of`, and the oracle's refusal of the rule's category."""
     refused, runs = RULES["versions.saved-input"], RULES["gradients.binary"]
-    saved = int(Feature.SAVED_INPUT_WRITTEN)
+    saved = int(Feature.SAVED_INPUT_WRITTEN | Feature.FILLED)
 
     assert refused.exercised(saved, "version")
     assert not refused.exercised(saved, None)
     assert not refused.exercised(saved, "freed")
     assert not refused.exercised(0, "version")
-    assert runs.exercised(int(Feature.BINARY | Feature.BACKWARD), None)
-    assert runs.exercised(int(Feature.BINARY | Feature.GRAD_CALL), None)
+    assert runs.exercised(int(Feature.BINARY | Feature.BACKWARD | Feature.FILLED), None)
+    assert runs.exercised(int(Feature.BINARY | Feature.GRAD_CALL | Feature.FILLED), None)
+    assert not runs.exercised(int(Feature.BINARY | Feature.GRAD_CALL), None)  # nothing in it has elements
     assert not runs.exercised(int(Feature.BINARY), None)
