@@ -73,7 +73,8 @@ class Judge:
     ) -> Difference | None:
         """The first difference that rounding does not explain."""
         arbiter = _Arbiter(self.oracle, program, expected, schedule)
-        return next((d for d in differences if not arbiter.acquits(d)), None)
+        zeros_are_none = "grad_absent" not in self.oracle.facets
+        return next((d for d in differences if not arbiter.acquits(_with_zeros(d) if zeros_are_none else d)), None)
 
     def examine(self, program: Program, schedules: Sequence[Schedule] = SCHEDULES) -> Case | None:
         """The case that a program makes against the engine, if any."""
@@ -154,6 +155,18 @@ class Judge:
         arbiter = _Arbiter(self.oracle, kept, expected, schedule, stash=True)
         differences = compare(expected, observed, self._agreement(program))
         return all(d.facet not in (*NUMBERS, "error") or arbiter.acquits(d) for d in differences)
+
+
+def _with_zeros(difference: Difference) -> Difference:
+    """The same of an engine that does not tell a gradient of zeros from none: numbers against zeros."""
+    expected, observed = difference.expected, difference.observed
+    if difference.facet not in NUMBERS or (expected is None) == (observed in (None, "nothing")):
+        return difference
+    if expected is None:
+        expected = tolerance.zeros_like(observed)
+    else:
+        observed = tolerance.zeros_like(expected)
+    return difference._replace(kind="wrong value", expected=expected, observed=observed)
 
 
 def _handles(calls: Any) -> Any:

@@ -36,6 +36,11 @@ def structure(content: Any) -> Any:
     return [structure(item) for item in content] if isinstance(content, (list, tuple)) else None
 
 
+def zeros_like(content: Any) -> Any:
+    """Zeros in the same nesting."""
+    return [zeros_like(item) for item in content] if isinstance(content, (list, tuple)) else 0.0
+
+
 def identical(expected: Any, observed: Any) -> bool:
     """Equal to the bit but for the sign of zero; NaN equals NaN."""
     if structure(expected) != structure(observed):

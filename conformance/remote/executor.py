@@ -100,7 +100,10 @@ class RemoteExecutor(Executor):
         return [seen[place] for place in range(len(programs))]
 
     def foreseen(self, program: Program) -> Observation | None:
-        """What is known of a program without running it: that it kills, or holds what has killed often enough."""
+        """What is known of a program without running it: that it needs what the child lacks, kills, or holds what has killed."""
+        lacking = self.lacking(program)
+        if lacking:
+            return Observation([], unsupported=f"{self.engine.name} has no {lacking}")
         if self.dead:
             death = self.dead.get(msgspec.json.encode(program))
             if death is not None:
@@ -110,6 +113,20 @@ class RemoteExecutor(Executor):
             if any(k.parts <= parts and k.times >= SPARED.get(k.what, 1) for k in self.killers):
                 return Observation([], unsupported=LEFT_OUT)
         return None
+
+    def lacking(self, program: Program) -> str:
+        """What the program has that the child does not list, which it is never asked for; empty where there is nothing."""
+        engine = self.engine
+        for step in program.steps:
+            if isinstance(step, (Apply, Mutate)):
+                if step.op not in engine.ops:
+                    return step.op
+            elif isinstance(step, Leaf):
+                if step.dtype not in engine.dtypes:
+                    return f"leaves of {step.dtype}"
+                if engine.ranks is not None and len(step.shape) not in engine.ranks:
+                    return f"tensors of {len(step.shape)} dimensions"
+        return ""
 
     def batch(self, programs: Sequence[Program], schedule: Schedule) -> list[Observation]:
         """Run programs one after the other, in as many processes as it takes."""

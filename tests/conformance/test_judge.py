@@ -105,6 +105,22 @@ def test_cancellation_is_acquitted(oracle: Any) -> None:
     assert judge_of(Rounding(), oracle).examine(s.program()) is None
 
 
+@pytest.mark.parametrize(("factor", "stands"), [(0.0, False), (1.0, True)])
+def test_rounding_is_none_where_zeros_are(factor: float, stands: bool, oracle: Any) -> None:
+    """x / x has a gradient of nothing but rounding on torch; an engine that does not tell zeros from none shows none."""
+    s = Sketch(exact=False)
+    x = s.leaf([0.1, 5.0])
+    s.backward(s.op("div", x, x), [0.7, 1.0])
+
+    class Zeros(TorchEngine):
+        def calls(self) -> Mapping[str, Callable[..., Any]]:
+            return {**super().calls(), "div": lambda a, b: Bend.apply(a, factor) / b.detach()}
+
+    case = judge_of(Zeros(), oracle).examine(s.program())  # absent gradients are not among the facets
+
+    assert stands == (case is not None)
+
+
 def test_a_difference_at_a_kink_is_told(oracle: Any) -> None:
     """A tie that goes to one operand differs at the kink alone; off it the engine is right."""
     judge = judge_of(with_call("maximum", first_of_ties)(), oracle)
