@@ -149,7 +149,7 @@ class Feature(IntFlag):
     ABOUT_FREED = auto()  # one of the two refused, for a freed graph
     FREED_REFUSED = auto()  # the engine refused, for a freed graph
     ORACLE_SHARES = auto()  # torch lets a gradient lie in memory that others see
-    VERSION_SHARED = auto()  # it is the version of a gradient, after a write into another tensor
+    STATE_SHARED = auto()  # it is the base of a gradient, or its version after a write into another tensor
     SHARED = auto()  # memory is shared that must not be
     SHARING_LOST = auto()  # memory of gradients is not shared that torch happens to share
 

@@ -190,18 +190,26 @@ def _is_unnamed(difference: Difference, exercised: int) -> bool:
 
 
 def _told_by_gradient(program: Program, difference: Difference) -> int:
-    """Whether a write met memory of a gradient that is shared, or is a view, by an accident of torch's."""
-    step = program.steps[difference.step] if difference.step < len(program.steps) else None
-    if not isinstance(step, Mutate):
+    """Whether it is of memory of a gradient that is shared, or is a view, by an accident of torch's."""
+    if difference.step >= len(program.steps):
         return 0
-    slots = Scope.of(Program(program.steps[: difference.step])).slots
+    step = program.steps[difference.step]
+    slots = Scope.of(Program(program.steps[: difference.step + (difference.facet == "base")])).slots
     handed = {out for s in program.steps if isinstance(s, (Grad, ReadGrad)) for out in s.makes()}
     of_gradients = {name for name, slot in slots.items() if any(slot.storage is slots[g].storage for g in handed & slots.keys())}
+    if difference.facet == "base":
+        return BITS.STATE_SHARED if difference.slot in of_gradients else 0
+    if not isinstance(step, Mutate):
+        return 0
     if difference.kind == "missed error" and difference.category == Category.VIEW_WRITTEN.value:
         return BITS.UNNAMED if step.target in of_gradients else 0
-    if difference.facet != "version" or difference.slot == step.target:
+    if difference.slot == step.target or not {step.target, difference.slot} <= of_gradients:
         return 0
-    return BITS.VERSION_SHARED if difference.slot in of_gradients else 0
+    if difference.facet == "value":
+        return BITS.GRADIENT_WRITTEN  # type: ignore[no-any-return]
+    if difference.facet == "version":
+        return BITS.STATE_SHARED  # type: ignore[no-any-return]
+    return 0
 
 
 def _is_rounding(difference: Difference) -> bool:

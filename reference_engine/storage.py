@@ -72,6 +72,17 @@ def strides(array: np.ndarray) -> tuple[int, ...]:
     return tuple(s // size for s in steps)
 
 
+def laid_as(result: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """A result with its dimensions nested as those of the first operand, which decides in torch; NumPy prefers its own order."""
+    if first.shape != result.shape or 0 in first.strides:
+        return result
+    fresh = np.empty_like(first, result.dtype)
+    if fresh.strides == result.strides:
+        return result
+    fresh[...] = result
+    return fresh
+
+
 def dense_like(array: np.ndarray, dtype: Any = None) -> np.ndarray:
     """Uninitialised memory without gaps, its dimensions nested as those of `array` (torch: empty_like).
 

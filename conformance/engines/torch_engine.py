@@ -17,6 +17,8 @@ class TorchEngine(TorchLike):
     """Eager PyTorch on the CPU, one thread."""
 
     name: ClassVar[str] = "torch"
+    home: ClassVar[str] = "https://github.com/pytorch/pytorch"
+    issues: ClassVar[str] = f"{home}/issues"
 
     def __init__(self) -> None:
         import torch
@@ -61,8 +63,7 @@ class TorchEngine(TorchLike):
         """A gradient with a history holds the leaf that holds it; torch does not see such a cycle, so it is cut here."""
         if self._circular:
             for tensor in tensors:
-                if tensor.is_leaf or tensor.retains_grad:
-                    tensor.grad = None
+                tensor.grad = None
 
     def grad(
         self, roots: Sequence[Any], inputs: Sequence[Any], gradients: Sequence[Any] | None, retain_graph: bool | None,

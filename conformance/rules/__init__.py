@@ -37,6 +37,7 @@ PRECEDENCE: tuple[Rule, ...] = (
     *identity.OPEN,
     *conventions.RULES,
     *gradients.OPEN,
+    *grad.OPEN,
     *requires_grad.OPEN,
     *errors.REFUSALS,
     *hooks.REFUSALS,

@@ -79,10 +79,10 @@ OPEN = (
          any_of=F.GRADIENT_WRITTEN | F.HANDED_GRADIENT, kinds=WRONG,
          statement="A write into memory that torch lets a gradient share need not show in the gradient where an engine copied.",
          why="What is an accident of sharing cannot be asked of others."),
-    Rule(id="identity.shared-version", obligation="MAY", source=SOURCE, exemplar=two_leaves, any_of=F.BACKWARD | F.GRAD_CALL,
-         claim_needs=F.VERSION_SHARED, kinds=STATE, facets=frozenset({"version"}),
-         statement="A write into memory that torch lets a gradient share need not count as a write into the gradient.",
-         why="Where nothing is shared, nothing was written."),
+    Rule(id="identity.shared-state", obligation="MAY", source=SOURCE, exemplar=two_leaves, any_of=F.BACKWARD | F.GRAD_CALL,
+         claim_needs=F.STATE_SHARED, kinds=STATE, facets=frozenset({"version", "base"}),
+         statement="Where torch lets a gradient share memory, its version and its base may be another's in an engine.",
+         why="Where nothing is shared, a write elsewhere wrote nothing here."),
 )  # fmt: skip
 
 RULES = (

@@ -243,7 +243,7 @@ def _quotient(ct: Tensor, other: Any) -> Tensor:
 arrays.quotient = np.true_divide
 tensors.quotient = _quotient
 arrays.rdiv = lambda x, number: number / x
-tensors.rdiv = lambda x, number: tensors.mul(tensors.reciprocal(x), number)
+tensors.rdiv = lambda x, number: tensors.div(Tensor._from_number(number), x)
 arrays.expand_like = lambda x, like: np.broadcast_to(x, np.shape(like))
 tensors.expand_like = lambda x, like: x.expand(like.shape)
 

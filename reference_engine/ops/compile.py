@@ -15,7 +15,7 @@ from .. import errors
 from ..graph import NO_EDGE, edge_of, next_order
 from ..modes import alert, state
 from ..saved import SavedCopy, SavedResult, checked, unpack_array, unpack_tensor
-from ..storage import Storage
+from ..storage import Storage, laid_as
 from ..tensor import Tensor, ndarray, new, wrap
 from ..views import NO_GRAD, ViewInfo
 from ..views import requires_grad as view_rg
@@ -29,7 +29,7 @@ def compile_row(row: Any) -> None:
     scope: dict[str, Any] = {
         "alert": alert, "state": state, "Storage": Storage, "Tensor": Tensor, "ndarray": ndarray, "new": new,
         "ViewInfo": ViewInfo, "NO_GRAD": NO_GRAD, "view_rg": view_rg, "NUMBERS": NUMBERS, "NO_EDGE": NO_EDGE,
-        "SavedResult": SavedResult, "edge_of": edge_of, "next_order": next_order, "checked": checked,
+        "SavedResult": SavedResult, "laid_as": laid_as, "edge_of": edge_of, "next_order": next_order, "checked": checked,
         "unpack_array": unpack_array, "unpack_tensor": unpack_tensor, "freed": errors.freed, "complaint": errors.complaint,
         "COMPLAINTS": errors.COMPLAINTS,
         "A": table.arrays, "T": table.tensors,
@@ -118,6 +118,8 @@ def _forward(row: Any) -> str:
                 text.append(f"        if s{against} is None or a{i}.dtype is not a{against}.dtype: return {call}"
                             if against else f"        if a{i}.dtype is not a0.dtype: return {call}")  # fmt: skip
     text += _run(row)
+    if row.promote and len(names) > 1 and not row.variadic:
+        text.append("    if r.ndim > 1 and not a0.flags.c_contiguous: r = laid_as(r, a0)")
     if row.promote in ("arith", "float"):
         first = row.promoted[0]
         if first:
@@ -220,9 +222,14 @@ def _edges(row: Any, body: list[str]) -> list[str]:
             each = "edge_of(t) if t.requires_grad else NO_EDGE" if x in row.formulas else "NO_EDGE"
             edges.append(f"*[{each} for t in {x}]")
         elif x in row.formulas:
-            body += [f"if n{i}:", f"    e{i} = {x}._edge", f"    if e{i} is None or {x}._view is not None: e{i} = edge_of({x})",
-                     f"else: e{i} = NO_EDGE"] if len(row.formulas) > 1 else [
-                     f"e{i} = {x}._edge", f"if e{i} is None or {x}._view is not None: e{i} = edge_of({x})"]  # fmt: skip
+            # A view made under no_grad has the flag of its base and no edge: what only its gradient needs is not saved.
+            found = [
+                f"e{i} = {x}._edge",
+                f"if e{i} is None or {x}._view is not None: e{i} = edge_of({x}); n{i} = e{i} is not NO_EDGE",
+            ]
+            if len(row.formulas) > 1:
+                found = [f"if n{i}:", *(f"    {line}" for line in found), f"else: e{i} = NO_EDGE"]
+            body += found
             edges.append(f"e{i}")
         else:
             edges.append("NO_EDGE")

@@ -10,7 +10,7 @@ from ..tensor import Tensor
 from .faces import face
 from .reduce import pair, value_selecting
 from .shape import axis
-from .table import ROWS, op
+from .table import ROWS, arrays, op
 
 
 def _cumsum(x: Any, dim: int) -> Any:
@@ -37,6 +37,8 @@ def _cumprod_vjp(F: Any, ct: Any, self: Any, result: Any, self_shape: tuple, dim
     d = axis(dim, len(self_shape))
     if not F.has_zero(self):
         return F.div(_reverse_cumsum(F, F.mul(ct, F.conj(result)), d), F.conj(self))
+    if F is arrays:
+        return _around_zeros(ct, self, result, d)
     # With zeros: place k feeds every later product, each without the factor k.
     n, out = self_shape[d], []
     for k in range(n):
@@ -48,6 +50,19 @@ def _cumprod_vjp(F: Any, ct: Any, self: Any, result: Any, self_shape: tuple, dim
             others = F.cat([others, later], d)
         out.append(F.sum_dims(F.mul(F.slice(ct, d, k, n, 1), F.conj(others)), (d,), True))
     return F.cat(out, d)
+
+
+def _around_zeros(ct: Any, x: Any, result: Any, d: int) -> Any:
+    """The same without a history: before the first zero as without zeros, at it what the others multiply to, then 0."""
+    zeros = np.cumsum(x == 0, d)
+    before, reached = zeros == 0, zeros == 1
+    summed = np.flip(np.cumsum(np.flip(np.where(before, result.conj() * ct, 0), d), d), d)
+    first = reached & (np.cumsum(reached, d) == 1)
+    later = np.multiply.accumulate(np.where(reached & ~first, x.conj(), 1), d) * np.where(reached, ct, 0)
+    ahead = np.concatenate([np.ones_like(np.take(result, [0], d)), np.delete(result, -1, d).conj()], d)
+    at_first = later.sum(d, keepdims=True) * ahead
+    out = np.where(before, summed / np.where(before, x.conj(), 1), np.where(first, at_first, 0))
+    return out.astype(ct.dtype, copy=False)
 
 
 op("cumsum", _cumsum, params="dim", inplace=True, face=False, jvp="linear",

@@ -157,8 +157,7 @@ def _logit_vjp(F: Any, ct: Any, self: Any, eps: Any) -> Any:
     return F.masked_fill(slope, outside, math.nan if eps is None else 0.0)
 
 
-_unary("special_entr", _entr, lambda F, ct, self: F.mul(ct, F.masked_fill(
-    F.sub(F.neg(F.log(self)), 1), F.lt(self, 0), math.nan)), face=False)  # fmt: skip
+_unary("special_entr", _entr, lambda F, ct, self: F.mul(ct, F.sub(F.neg(F.log(self)), 1)), face=False)
 _unary("sinc", np.sinc, _sinc_vjp, inplace=True)
 _unary("logit", _logit, _logit_vjp, params="eps=None", inplace=True)
 
