@@ -60,6 +60,8 @@ class AutogradEngine(FunctionalEngine):
     """The released autograd."""
 
     name: ClassVar[str] = "autograd"
+    home: ClassVar[str] = "https://github.com/HIPS/autograd"
+    issues: ClassVar[str] = f"{home}/issues"
     script: ClassVar[type | None] = AutogradScript
     ops: Mapping[str, str] = OPS
     limits: ClassVar[tuple[str, ...]] = ("Can't handle extra leading dims", "can't contain negative values")

@@ -84,6 +84,8 @@ class ChainerEngine(Engine):
     """The last released Chainer, on NumPy."""
 
     name: ClassVar[str] = "chainer"
+    home: ClassVar[str] = "https://github.com/chainer/chainer"
+    issues: ClassVar[str] = f"{home}/issues"
     script: ClassVar[type | None] = ChainerScript
     ops: Mapping[str, str] = OPS
     traits: ClassVar[frozenset[str]] = frozenset({"higher-order", "accumulation", "absent-gradients", "unsaved-graphs"})

@@ -77,6 +77,8 @@ class JaxEngine(FunctionalEngine):
     """The released JAX, on its CPU device, op by op."""
 
     name: ClassVar[str] = "jax"
+    home: ClassVar[str] = "https://github.com/jax-ml/jax"
+    issues: ClassVar[str] = f"{home}/issues"
     script: ClassVar[type | None] = JaxScript
     ops: Mapping[str, str] = OPS
     promotes: ClassVar[frozenset[str]] = frozenset({"floats", "numbers"})

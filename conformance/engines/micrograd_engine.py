@@ -46,6 +46,8 @@ class MicrogradEngine(Engine):
     """The released micrograd."""
 
     name: ClassVar[str] = "micrograd"
+    home: ClassVar[str] = "https://github.com/karpathy/micrograd"
+    issues: ClassVar[str] = f"{home}/issues"
     script: ClassVar[type | None] = MicrogradScript
     ops: Mapping[str, str] = OPS
     dtypes: ClassVar[tuple[str, ...]] = ("float64",)

@@ -29,9 +29,9 @@ NAMES = """
     mul_scalar mul_with_itself narrow neg new_axis nll_loss norm pad_circular permute pow pow_fractional pow_one pow_scalar
     pow_zero prod prod_dim rdiv_scalar reciprocal remainder remainder_scalar repeat_interleave reshape round rpow_scalar
     rsqrt rsub_scalar scatter scatter_value select_last select_scatter sigmoid sigmoid_far sign silu silu_far sin sinc sinh
-    slice slice_last slice_scatter smooth_l1_loss split split_with_sizes sqrt square squeeze squeeze_all std std_dim sub
+    slice slice_last slice_scatter smooth_l1_loss split split_with_sizes sqrt square squeeze squeeze_all sub
     sub_alpha sub_integers sum sum_dim sum_dims sum_in_double swapaxes t take tan tanh tanh_far tensor_split tile trace
-    transpose transposed_matrices tril tril_beside triu triu_beside trunc unbind unsqueeze var view view_as where
+    transpose transposed_matrices tril tril_beside triu triu_beside trunc unbind unsqueeze view view_as where
     where_scalar xlogy
 """
 COPY = ".clone(memory_format=torch.contiguous_format)"

@@ -84,6 +84,8 @@ class MlxEngine(FunctionalEngine):
     """The released MLX."""
 
     name: ClassVar[str] = "mlx"
+    home: ClassVar[str] = "https://github.com/ml-explore/mlx"
+    issues: ClassVar[str] = f"{home}/issues"
     script: ClassVar[type | None] = MlxScript
     ops: Mapping[str, str] = OPS
     promotes: ClassVar[frozenset[str]] = frozenset({"floats", "numbers"})

@@ -139,6 +139,8 @@ class MyGradEngine(Engine):
     """The released MyGrad."""
 
     name: ClassVar[str] = "mygrad"
+    home: ClassVar[str] = "https://github.com/rsokl/MyGrad"
+    issues: ClassVar[str] = f"{home}/issues"
     script: ClassVar[type | None] = MyGradScript
     ops: Mapping[str, str] = OPS
     traits: ClassVar[frozenset[str]] = frozenset({"aliases", "absent-gradients"})

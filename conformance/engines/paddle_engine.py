@@ -116,6 +116,8 @@ class PaddleEngine(Engine):
     """The released PaddlePaddle, on the CPU, in eager mode."""
 
     name: ClassVar[str] = "paddle"
+    home: ClassVar[str] = "https://github.com/PaddlePaddle/Paddle"
+    issues: ClassVar[str] = f"{home}/issues"
     script: ClassVar[type | None] = PaddleScript
     ops: Mapping[str, str] = OPS
     traits: ClassVar[frozenset[str]] = frozenset(

@@ -146,6 +146,8 @@ class TensorFlowEngine(FunctionalEngine):
     """The released TensorFlow, op by op on its CPU."""
 
     name: ClassVar[str] = "tensorflow"
+    home: ClassVar[str] = "https://github.com/tensorflow/tensorflow"
+    issues: ClassVar[str] = f"{home}/issues"
     script: ClassVar[type | None] = TensorFlowScript
     ops: Mapping[str, str] = OPS
     limits: ClassVar[tuple[str, ...]] = (

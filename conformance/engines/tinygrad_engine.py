@@ -79,6 +79,8 @@ class TinygradEngine(Engine):
     """The released tinygrad, on the CPU where clang is there, else interpreted in Python."""
 
     name: ClassVar[str] = "tinygrad"
+    home: ClassVar[str] = "https://github.com/tinygrad/tinygrad"
+    issues: ClassVar[str] = f"{home}/issues"
     script: ClassVar[type | None] = TinygradScript
     ops: Mapping[str, str] = OPS
     schedules: ClassVar[tuple[str, ...]] = ("quick",)

@@ -19,7 +19,7 @@ import msgspec
 
 from conformance import engines
 from conformance.compare import Difference
-from conformance.engine import Engine
+from conformance.engine import Engine, language_of
 from conformance.errors import ConformanceError, UsageError
 from conformance.execute import Executor
 from conformance.observe import facets_of
@@ -66,10 +66,9 @@ class Child:
             traits=sorted(engine.traits), ranks=engine.ranks, schedules=engine.schedules, slow=engine.slow,
             scripts=engine.script is not None,
         )  # fmt: skip
-        python = ".".join(map(str, sys.version_info[:3]))
         return messages.Ready(
             seq=command.seq, protocol=messages.PROTOCOL, name=engine.name[:200], version=engine.version()[:200],
-            language=f"Python {python}", capabilities=capabilities,
+            home=engine.home[:200], issues=engine.issues[:200], language=language_of(engine)[:200], capabilities=capabilities,
         )  # fmt: skip
 
     def executor(self, facets: tuple[str, ...]) -> Executor:

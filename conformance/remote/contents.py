@@ -63,9 +63,19 @@ def numbers(content: Any) -> Any:
         if content not in WORDS:
             raise ValueError(_shown(content))
         return WORDS[content]
-    if content is None or (type(content) is int and abs(content) > LARGEST):
+    if content is None:
         raise ValueError(_shown(content))
+    if type(content) is int and abs(content) > LARGEST:  # a language with one kind of number writes large ones without a point
+        return _large(content)
     return content
+
+
+def _large(content: int) -> float:
+    """A whole number that only a float can be."""
+    try:
+        return float(content)
+    except OverflowError:
+        raise ValueError(_shown(content)) from None
 
 
 def shape(content: Any) -> tuple[int, ...]:

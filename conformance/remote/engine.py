@@ -28,7 +28,9 @@ class RemoteEngine(Engine):
         self.steps, self.facets = frozenset(given.steps), frozenset(given.facets)
         self.ops: Mapping[str, str] = {op: "" for op in given.ops}
         described: dict[str, Any] = {
-            "name": printable(self.ready.name) or "engine", "dtypes": tuple(given.dtypes), "ranks": given.ranks,
+            "name": printable(self.ready.name) or "engine", "home": printable(self.ready.home),
+            "issues": printable(self.ready.issues), "language": printable(self.ready.language) or "unknown",
+            "dtypes": tuple(given.dtypes), "ranks": given.ranks,
             "schedules": tuple(s for s in given.schedules if s in SCHEDULES) or ("thorough",),
             "traits": frozenset(given.traits) | {TRAIT}, "script": self.write if given.scripts else None,
             "slow": given.slow,

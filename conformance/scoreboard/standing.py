@@ -22,7 +22,8 @@ _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 # mathematics: finite differences disagree, or a call that is right is refused. semantics: the engine has PyTorch's notion and
 # does not keep to it. policy: it documents another way, or the point is a kink. unsupported: it lacks what the program needs.
-Why = Literal["mathematics", "semantics", "policy", "unsupported"]
+# oracle: the engine is right, and the oracle is not.
+Why = Literal["mathematics", "semantics", "policy", "unsupported", "oracle"]
 
 
 class Broken(msgspec.Struct, frozen=True, kw_only=True):

@@ -86,6 +86,34 @@ def test_the_command_isolates_and_replays(
     assert "killed by SIGABRT" in out
 
 
+def test_a_record_holds_what_the_engine_tells_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its home, its tracker and its language, whether it tells of them in this process or in one of its own."""
+    monkeypatch.syspath_prepend(ENGINES)
+    headers = [
+        start("wrong:Wrong", Options(programs=0), oracle="reference", isolation=isolation).header()
+        for isolation in (None, Isolation())
+    ]
+
+    for header in headers:
+        assert (header.home, header.issues) == ("https://example.org/wrong", "https://example.org/wrong/issues")
+        assert header.language.startswith("Python 3.")
+
+
+def test_a_baseline_holds_deaths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is made and checked with the engine in a process of its own, by the options of a run."""
+    monkeypatch.syspath_prepend(ENGINES)
+    monkeypatch.chdir(tmp_path)
+    common = ["villains:Abort", "--isolate", "--deadline", "20", "--oracle", "reference", "--area", "process"]
+    update = command(["baseline", "update", *common, "--programs", "12"], monkeypatch, capsys)
+    check = command(["baseline", "check", *common], monkeypatch, capsys)
+    known = (tmp_path / "conformance-baseline.json").read_text()
+
+    assert (update[0], check[0]) == (0, 0), update[2] + check[2]
+    assert '"rule":"process.crash"' in known
+    assert check[1].startswith("conformance: known=")
+    assert "known=0" not in check[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
