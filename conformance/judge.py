@@ -262,9 +262,13 @@ class _Arbiter:
         if self.program.exact and not self.single:
             return False
         place = (difference.step, difference.slot, difference.facet)
+        # Where zeros are shown as no gradient, none is zeros.
+        nothing = None if "grad_absent" in self.oracle.facets else tolerance.zeros_like(difference.expected)
         if not self.single:
-            return self._is_amplified(difference, [seen.get(place) for seen in self.trembled])
-        truth = self.truth.get(place)
+            trembled = [seen.get(place, nothing) for seen in self.trembled]
+            return self._is_amplified(difference, [nothing if seen is None else seen for seen in trembled])
+        truth = self.truth.get(place, nothing)
+        truth = nothing if truth is None else truth
         if truth is None or (self.program.exact and tolerance.identical(truth, difference.expected)):
             return False
         own = tolerance.distance(truth, difference.expected)
