@@ -6,6 +6,7 @@ have, and the rules that need it are reported as unsupported, never as passed.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
@@ -45,7 +46,8 @@ class Engine:
     """Base of all adapters. `T` below stands for the engine's own tensors.
 
     Class attributes:
-        name: how reports call the engine.
+        name: how reports call the engine; `home` and `issues`, web addresses of its project and its tracker.
+        language: what the engine runs in; Python and its version where it is left empty.
         script: the subclass of `conformance.script.Script` that writes programs as the engine's own code.
         ops: op name of the catalogue -> the engine's code for it (see `catalog/code.py`); what is not listed is unsupported.
         namespace: the names that the code of `ops` uses, such as {"mg": mygrad}.
@@ -61,6 +63,9 @@ class Engine:
     """
 
     name: ClassVar[str] = "engine"
+    home: ClassVar[str] = ""
+    issues: ClassVar[str] = ""
+    language: ClassVar[str] = ""
     script: ClassVar[type | None] = None
     ops: Mapping[str, str] = {}
     namespace: Mapping[str, Any] = {}
@@ -262,6 +267,11 @@ class Engine:
 
 _GIVEN = frozenset({"value", "shape"})  # what Engine does by itself for tensors that look like arrays or hold one
 _HOLDERS = ("tolist", "numpy", "data", "value", "item")
+
+
+def language_of(engine: Engine) -> str:
+    """What the engine runs in, with the version."""
+    return engine.language or f"Python {platform.python_version()}"
 
 
 def promised(engine: Engine) -> frozenset[str]:

@@ -156,9 +156,8 @@ class _Thorough(_Wide):
             self.look_for_dropped()
 
     def at_end(self, failed: bool) -> None:
-        if not failed:
-            self.look_at_relations()
-        elif "value" in self.facets:
+        """After a refusal the values, which it must not have changed; else nothing, as all was seen after the last step."""
+        if failed and "value" in self.facets:
             self.sights += [(self.place, slot, "value", self.engine.value(tensor)) for slot, tensor in self.slots.items()]
 
 

@@ -188,9 +188,9 @@ class Execution:
         return self.keepers is None or slot in self.keepers
 
     def unless_zeros(self, gradient: Any) -> Any:
-        """A gradient's values; None for zeros but for rounding, where an engine does not tell a gradient of zeros from none."""
+        """A gradient's values; None for zeros, where an engine does not tell a gradient of zeros from none."""
         content = self.engine.value(gradient)
-        return content if any(not -ZERO <= number <= ZERO for number in flatten(content)) else None  # NaN is none of them
+        return content if any(flatten(content)) else None
 
     def untold(self, error: Exception) -> str:
         """What is seen where the engine refuses to tell, as torch does of a view that was invalidated."""

@@ -279,7 +279,7 @@ class _Wrong:
 
     def _version(self, trace: Trace, difference: Difference) -> None:
         """For a version error: the last write into what a node below the walk had saved."""
-        walked = _behind(trace, difference.step)
+        walked = behind(trace, difference.step)
         for save, write in overtaken(trace.saves, trace.writes):
             if save.step in walked:
                 edge = _Edge(write.step, save.step, "write")
@@ -295,10 +295,10 @@ class _Wrong:
             maker = trace.nodes.get(step)
             if maker is None or maker.kind != "walk" or slot not in trace.home:
                 return []
-            walked = _behind(trace, step)
+            walked = behind(trace, step)
             leaves = {p for p in walked if trace.nodes[p].kind == "leaf"}
             return [e for e in trace.edges if e.kind == "gradient" and e.source in leaves and e.target in walked]
-        home, walked = trace.home.get(slot), _behind(trace, step)
+        home, walked = trace.home.get(slot), behind(trace, step)
         return [e for e in trace.edges if e.kind in ("gradient", "walk") and e.source == home and e.target in walked]
 
 
@@ -309,7 +309,7 @@ def _said(difference: Difference) -> str:
     return "wrong gradient" if difference.observed is not None else "no gradient"
 
 
-def _behind(trace: Trace, walk: int) -> set[int]:
+def behind(trace: Trace, walk: int) -> set[int]:
     """The nodes that gradients reach from a walk; from all walks where the step is none."""
     reached = {walk} if walk in trace.nodes and trace.nodes[walk].kind == "walk" else {
         place for place, node in trace.nodes.items() if node.kind == "walk"

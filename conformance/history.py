@@ -130,18 +130,26 @@ class History:
         except (OSError, EOFError, RecordError) as error:
             raise UsageError(f"{found[0]} cannot be read: {error}") from None
 
-    def before(self, record: Record) -> Record | None:
-        """The last run, before this one was entered, that was asked the same of the same engine."""
-        last = self._of(record)[-1:]
+    def before(self, record_path: Path) -> Record | None:
+        """The last run before this one, entered or not, that was asked the same of the same engine.
+
+        Raises:
+            RecordError, OSError: the record cannot be read.
+        """
+        last = [name for _, name, _ in self._until(record_path) if name != _id(record_path.read_bytes())][-1:]
         try:
-            return self.record(last[0][1]) if last else None
+            return self.record(last[0]) if last else None
         except UsageError:
             return None
 
-    def trend(self, record: Record, last: int = 20) -> list[TrendRow]:
-        """How the last runs went that were asked the same as this one, the oldest first."""
+    def trend(self, record_path: Path, last: int = 20) -> list[TrendRow]:
+        """How the last runs went that were asked the same as this one, the oldest first, this one last if it was entered.
+
+        Raises:
+            RecordError, OSError: the record cannot be read.
+        """
         rows = []
-        for number, name, date in self._of(record)[-last:]:
+        for number, name, date in self._until(record_path)[-last:]:
             counts: dict[str, dict[str, int]] = {}
             with self.reading() as database:
                 for area, verdict, rules in database.execute("SELECT area, verdict, rules FROM counts WHERE run = ?", (number,)):
@@ -149,13 +157,16 @@ class History:
             rows.append(TrendRow(name, date, counts))
         return rows
 
-    def _of(self, record: Record) -> list[tuple[int, str, str]]:
-        """Number, id and date of the runs that were asked the same as this one."""
+    def _until(self, record_path: Path) -> list[tuple[int, str, str]]:
+        """Number, id and date of the runs that were asked the same as this one, without those entered after it."""
         if not self.path.is_file():
             return []
+        own = _id(record_path.read_bytes())
         with self.reading() as database:
             query = "SELECT number, id, date FROM runs WHERE subject = ? ORDER BY number"
-            return [(int(a), str(b), str(c)) for a, b, c in database.execute(query, (_subject(record),))]
+            found = [(int(a), str(b), str(c)) for a, b, c in database.execute(query, (_subject(read(record_path)),))]
+        names = [name for _, name, _ in found]
+        return found[: names.index(own) + 1] if own in names else found
 
     def _named(self, content: bytes) -> Path | None:
         """Where this record is kept, if it is."""

@@ -13,6 +13,7 @@ import pytest
 from conformance import api
 from conformance.baseline import CORPUS, known
 from conformance.baseline import corpus as specimens
+from conformance.capabilities import undeclared
 from conformance.encoding import encoded
 from conformance.errors import ConformanceError
 from conformance.fold import Fold
@@ -23,8 +24,9 @@ from conformance.remote.loading import load
 from conformance.report import DEFAULT, FORMATS, write_reports
 from conformance.report.ci import tell_ci
 from conformance.report.summary import applied, headline, machine_sentence, sentences, summarize
+from conformance.report.summary import notes as notes_of
 from conformance.rules import RULES
-from conformance.run import Options
+from conformance.run import Options, Run
 from conformance.writer import RecordWriter
 
 ATTRIBUTE = "autograd_lines"  # of a test report: what the item found, as JSON, so that it travels between processes
@@ -81,6 +83,14 @@ class Conformance:
         kept = tuple(keepsake for keepsake in given.kept if keepsake.rule == rule)
         return msgspec.structs.replace(given, seconds=seconds, areas=(), rules=(rule,), level=None, kept=kept)
 
+    def noted(self, record: Record, run: Run) -> Record:
+        """The record of an item with the notes on all the rules, if it is the first item; else with none."""
+        if record.footer is None:
+            return record
+        first = not record.footer.stopped and self.selected[:1] == [rule.id for rule in run.rules]
+        notes = undeclared(run.judge, [RULES[rule] for rule in self.selected]) if first else []
+        return msgspec.structs.replace(record, footer=msgspec.structs.replace(record.footer, notes=notes))
+
     # -- what they found -------------------------------------------------------------------------------------------------
 
     @pytest.hookimpl(wrapper=True)
@@ -128,13 +138,14 @@ class Conformance:
         stopped = "" if len(results) == len(asked) else f"{len(asked) - len(results)} rules were not run"
         verdict, reason = fold.verdict(results, stopped)
         timing = {"seconds": sum(footer.timing.get("seconds", 0.0) for footer in footers)}
+        notes = [note for footer in footers for note in footer.notes]
         command = f"pytest --autograd-engine {header.engine}"
         return Record(
             header=msgspec.structs.replace(header, rules=asked, command=command, budget_seconds=self.options.seconds),
             failures=list(failures.values()),
             known=[line for line in lines if isinstance(line, Known)],
             rules=results,
-            footer=Footer(programs=fold.programs, verdict=verdict, reason=reason, timing=timing),
+            footer=Footer(programs=fold.programs, verdict=verdict, reason=reason, notes=notes, timing=timing),
         )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -146,6 +157,7 @@ class Conformance:
         missing = [f"{number} {name}" for name, number in summary.total.counts.items()
                    if name in ("unsupported", "incomplete") and number]  # fmt: skip
         lines = [headline(summary), sentences(summary), applied(summary) + (f" ({', '.join(missing)})" if missing else "")]
+        lines += notes_of(summary)
         if folder and not self.trouble:
             lines.append(f"report: {Path(folder) / FORMATS[self.formats[0]].file}")
         terminalreporter.section("autograd conformance")
@@ -187,8 +199,8 @@ class RuleItem(pytest.Item):
     def runtest(self) -> None:
         """Fails where the rule is broken; skips, with the reason, where it does not apply."""
         engine, oracle = self.conformance.engines()
-        lines = list(api.start(engine, self.conformance.options_for(self.name), oracle=oracle))
-        record = assemble(lines)
+        run = api.start(engine, self.conformance.options_for(self.name), oracle=oracle)
+        record = self.conformance.noted(assemble(list(run)), run)
         (result,) = record.rules
         header = msgspec.structs.replace(record.header, engine=value(self.config, "engine"))
         self.lines = [header, *record.known, *record.failures, result, *([record.footer] if record.footer else [])]
@@ -259,11 +271,13 @@ def kept_of(config: pytest.Config) -> dict[str, Any]:
 
 def isolation_of(config: pytest.Config) -> Isolation | None:
     """The limits of an engine in a process of its own, where one is asked for."""
-    isolate = yes(config, "isolate")
-    python, deadline, memory = value(config, "python"), number(config, "deadline", float), number(config, "memory", int)
-    given = {"python": python or None, "deadline": deadline, "memory": memory}
+    given = {
+        "python": value(config, "python") or None, "deadline": number(config, "deadline", float),
+        "memory": number(config, "memory", int), "restarts": number(config, "restarts", int),
+        "strict": yes(config, "strict-protocol") or None,
+    }  # fmt: skip
     limits = {name: limit for name, limit in given.items() if limit is not None}
-    return Isolation(**limits) if limits or isolate else None
+    return Isolation(**limits) if limits or yes(config, "isolate") else None
 
 
 def yes(config: pytest.Config, name: str) -> bool:

@@ -47,6 +47,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("isolate", "yes|no", "Run the engine in a process of its own, by this interpreter too", "no"),
     Setting("deadline", "SECONDS", "What a program may take in a process of its own."),
     Setting("memory", "MIB", "What the engine may hold in a process of its own."),
+    Setting("restarts", "N", "How often it is started again there after it died."),
+    Setting("strict-protocol", "yes|no", "Whether every message is checked against the protocol's JSON Schema", "no"),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 

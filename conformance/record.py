@@ -30,12 +30,15 @@ class Line(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
 
 
 class Header(Line, frozen=True, tag="header", kw_only=True):
-    """What was run against what, and how to run it again."""
+    """What was run against what, and how to run it again. `home` and `issues` are web addresses of the engine's."""
 
     format: int = FORMAT
     suite_version: str
     engine: str
     engine_version: str
+    home: str = ""
+    issues: str = ""
+    language: str = ""
     oracle: str
     oracle_version: str
     seed: int

@@ -22,7 +22,7 @@ from conformance import program as programs
 from conformance._version import __version__
 from conformance.areas import AREAS
 from conformance.capabilities import undeclared
-from conformance.engine import Engine
+from conformance.engine import Engine, language_of
 from conformance.errors import EngineLost
 from conformance.explain import explain, rows
 from conformance.fold import CAUSES_PER_RULE, Fold
@@ -194,6 +194,9 @@ class Run:
             suite_version=__version__,
             engine=self.name,
             engine_version=self.engine.engine.version(),
+            home=self.engine.engine.home,
+            issues=self.engine.engine.issues,
+            language=language_of(self.engine.engine),
             oracle=self.oracle.engine.name,
             oracle_version=self.oracle.engine.version(),
             seed=o.seed,

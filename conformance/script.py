@@ -263,6 +263,20 @@ def _action(step: Hook, handle: str) -> str:
     return f"{note} or {action}" if action else note
 
 
+class IndexingScript(Script):
+    """Of an engine whose views are made by indexing alone."""
+
+    def apply(self, step: Apply) -> list[str]:
+        p = step.params
+        if step.op == "select":
+            picked = f"{p['index']}, ..."
+        elif step.op == "narrow":
+            picked = f"{p['start']}:{p['start'] + p['length']}"
+        else:
+            return super().apply(step)
+        return [f"{variable(step.outs[0])} = {variable(step.inputs[0])}[{':, ' * p['dim']}{picked}]"]
+
+
 def _is_multiple(op: str) -> bool:
     """Whether the op's code gives a sequence even for one result."""
     return op in ("split", "unbind")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from conformance.cli.isolation import isolated
 from conformance.cli.names import LEVELS, check_names
 from conformance.errors import UsageError
 
@@ -32,7 +33,8 @@ def baseline() -> None:
 
 
 def asked(command: Any) -> Any:
-    """The options that say what is run."""
+    """The options that say what is run, and where."""
+    command = isolated(command)
     for option in (
         click.option("--oracle", type=click.Choice(["torch", "reference"]), default="torch", show_default=True),
         click.option("--level", type=LEVELS, help="Only rules up to this level."),
@@ -130,8 +132,9 @@ def _run(engine: str, oracle: str, path: Path | None, **named: Any) -> Record:
     from conformance.run import Options
 
     check_names(named["areas"], named["rules"])
+    isolation = named.pop("isolation")
     options: Options = Options(matrix=True, **named, **kept_options(path, None))
-    return assemble(list(start(engine, options, oracle=oracle)))
+    return assemble(list(start(engine, options, oracle=oracle, isolation=isolation)))
 
 
 def _states(record: Record) -> dict[str, int]:

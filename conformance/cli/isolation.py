@@ -21,7 +21,7 @@ OPTIONS = (
                  help=f"What the engine may hold there ({_USUAL.memory})."),
     click.option("--restarts", type=click.IntRange(min=0), metavar="N",
                  help=f"How often it is started again after it died ({_USUAL.restarts})."),
-    click.option("--strict-protocol", "strict", is_flag=True, help="Check every message against the protocol's JSON Schema."),
+    click.option("--strict-protocol", is_flag=True, help="Check every message against the protocol's JSON Schema."),
 )  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def isolated(command: Callable[..., Any]) -> Callable[..., Any]:
         isolate = arguments.pop("isolate")
         given = {name: arguments.pop(name) for name in ("python", "deadline", "memory", "restarts")}
         set_ = {name: value for name, value in given.items() if value is not None}
-        strict = arguments.pop("strict")
+        strict = arguments.pop("strict_protocol")
         apart = isolate or "python" in set_ or str(arguments.get("engine")).startswith("exec:")
         if (set_ or strict) and not apart and "what" not in arguments:
             option = "strict-protocol" if strict else next(iter(set_))

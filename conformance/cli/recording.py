@@ -145,7 +145,7 @@ def reported(record: Record, folder: Path, formats: Iterable[str]) -> Record:
     """Enter a run in the history and write its reports into its folder; returns the record as they show it."""
     from conformance.report import write_reports
 
-    earlier, trend = _entered(record, folder)
+    earlier, trend = past(folder / NAME) if _entered(folder) else (None, ())
     shown = with_folder(record, folder)
     try:
         write_reports(shown, folder, formats=formats, earlier=earlier, trend=trend)
@@ -154,19 +154,41 @@ def reported(record: Record, folder: Path, formats: Iterable[str]) -> Record:
     return shown
 
 
-def _entered(record: Record, folder: Path) -> tuple[Record | None, Sequence[TrendRow]]:
-    """The run before this one, and how the last runs went. A history that cannot be written fails no run."""
+def _entered(folder: Path) -> bool:
+    """Enter the run whose record is in the folder. A history that cannot be written fails no run."""
     from conformance.history import History
 
     history = History(Path("reports") if folder.parts[:1] == ("reports",) else folder)
     try:
-        earlier = history.before(record)
         history.add(folder / NAME)
-        return earlier, history.trend(record)
     except (OSError, UsageError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        click.echo(f"conformance: the run was not entered in the history {history.path}: {why}", err=True)
+        click.echo(f"conformance: the run was not entered in the history {history.path}: {_why(error)}", err=True)
+        return False
+    return True
+
+
+def past(path: Path) -> tuple[Record | None, Sequence[TrendRow]]:
+    """The run before this one, and how the last runs went, by the history that is in the record's folder or above it.
+
+    A history that cannot be read fails no report.
+    """
+    from conformance.history import NAME as DATABASE
+    from conformance.history import History
+
+    near = next((folder for folder in path.resolve().parents[:3] if (folder / DATABASE).is_file()), None)
+    if near is None:
         return None, ()
+    history = History(near)
+    try:
+        return history.before(path), history.trend(path)
+    except (OSError, UsageError) as error:
+        click.echo(f"conformance: nothing is compared with the history {history.path}: {_why(error)}", err=True)
+        return None, ()
+
+
+def _why(error: Exception) -> str:
+    """What went wrong, in a few words."""
+    return (error.strerror or "") if isinstance(error, OSError) else str(error)
 
 
 @contextmanager

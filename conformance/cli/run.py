@@ -84,12 +84,16 @@ def _document(record: Any) -> dict[str, Any]:
     failures = {f.id: f for f in record.failures}
     return {
         "engine": h.engine,
+        "home": h.home,
+        "issues": h.issues,
+        "language": h.language,
         "versions": {"engine": h.engine_version, "oracle": h.oracle_version, "conformance": h.suite_version, **h.versions},
         "oracle": h.oracle,
         "seed": h.seed,
         "verdict": record.verdict,
         "programs": footer.programs if footer else 0,
         "seconds": footer.timing.get("seconds", 0.0) if footer else 0.0,
+        "notes": footer.notes if footer else [],
         "rules": [
             {
                 "id": r.id, "area": r.area, "obligation": r.obligation, "level": r.level, "verdict": r.verdict,

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
+
+from conformance.cli.isolation import isolated
+
+if TYPE_CHECKING:
+    from conformance.remote.limits import Isolation
 
 MARKS = {"works": "✓", "not declared": "-", "fails": "✗"}
 
@@ -14,8 +20,9 @@ MARKS = {"works": "✓", "not declared": "-", "fails": "✗"}
 @click.argument("engine", required=False)
 @click.option("--ops", "list_ops", is_flag=True, help="List the catalogue of ops, with torch's code for each, instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
-def smoke(engine: str | None, list_ops: bool, as_json: bool) -> int:
-    """Tell in a moment whether the adapter of ENGINE talks: each step and facet once, with answers from mathematics.
+@isolated
+def smoke(engine: str | None, list_ops: bool, as_json: bool, isolation: Isolation | None) -> int:
+    """Tell in a moment whether ENGINE, named as for `run`, talks: each step and facet once, with answers from mathematics.
 
     Exit status: 0 all that is declared works, 1 something fails, 2 bad use, 3 the engine could not start.
     """
@@ -29,14 +36,10 @@ def smoke(engine: str | None, list_ops: bool, as_json: bool) -> int:
         return 0
     if engine is None:
         raise UsageError("name the engine: conformance smoke ENGINE")
-    from conformance import engines
-    from conformance.smoke import lines
+    from conformance.remote.loading import load
+    from conformance.smoke import lines, talking
 
-    if engine.startswith("exec:"):
-        raise UsageError(
-            "smoke looks into adapters in Python: ask a command with `conformance run ENGINE --level 1 --programs 200`"
-        )
-    adapter = engines.load(engine)
+    adapter = talking(load(engine, isolation))
     seen = list(lines(adapter))
     failing = sum(line.verdict == "fails" for line in seen)
     if as_json:

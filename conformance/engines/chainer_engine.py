@@ -21,14 +21,14 @@ import numpy as np
 
 from conformance.engine import Category, Engine, Unsupported
 from conformance.engines.chainer_ops import OPS
-from conformance.program import Apply, Backward, Detach, Enter, Grad, ZeroGrad
-from conformance.script import Script, nested, variable
+from conformance.program import Backward, Detach, Enter, Grad, ZeroGrad
+from conformance.script import IndexingScript, nested, variable
 
 NO_HISTORY = "chainer's backward of what has no history does nothing"
 MIXED = "chainer's operands are of one dtype"
 
 
-class ChainerScript(Script):
+class ChainerScript(IndexingScript):
     """Programs as plain Chainer code."""
 
     imports: tuple[str, ...] = ("import numpy as np", "import chainer", "import chainer.functions as F")
@@ -48,16 +48,6 @@ class ChainerScript(Script):
         plain = dtype in ("int64", "bool")
         flag = "" if requires_grad or plain else ", requires_grad=False"
         return f"chainer.Variable({self.array(values, shape, dtype)}{flag})"
-
-    def apply(self, step: Apply) -> list[str]:
-        p = step.params
-        if step.op == "select":
-            picked = f"{p['index']}, ..."
-        elif step.op == "narrow":
-            picked = f"{p['start']}:{p['start'] + p['length']}"
-        else:
-            return super().apply(step)
-        return [f"{variable(step.outs[0])} = {variable(step.inputs[0])}[{':, ' * p['dim']}{picked}]"]
 
     def detach(self, step: Detach) -> list[str]:
         return [f"{variable(step.out)} = chainer.Variable({variable(step.source)}.array, requires_grad=False)"]

@@ -23,8 +23,8 @@ import numpy as np
 
 from conformance.catalog.code import compile_code
 from conformance.engine import Category, Engine, Unsupported
-from conformance.program import Apply, Backward, Detach, Enter, RetainGrad, ZeroGrad
-from conformance.script import Script, nested, variable
+from conformance.program import Backward, Detach, Enter, RetainGrad, ZeroGrad
+from conformance.script import IndexingScript, nested, variable
 
 FREED = "mygrad frees the graph at every backward: it cannot retain it"
 NULLED = "mygrad nulls a tensor's gradient where the tensor enters a new graph: it does not accumulate over backwards"
@@ -73,7 +73,7 @@ OPS: dict[str, str] = {
 }  # fmt: skip
 
 
-class MyGradScript(Script):
+class MyGradScript(IndexingScript):
     """Programs as plain MyGrad code."""
 
     imports: tuple[str, ...] = ("import mygrad as mg",)
@@ -96,16 +96,6 @@ class MyGradScript(Script):
         if 0 in shape:
             return f"mg.zeros({tuple(shape)}{options})"
         return f"mg.tensor({data}{options})"
-
-    def apply(self, step: Apply) -> list[str]:
-        p = step.params
-        if step.op == "select":
-            picked = f"{p['index']}, ..."
-        elif step.op == "narrow":
-            picked = f"{p['start']}:{p['start'] + p['length']}"
-        else:
-            return super().apply(step)
-        return [f"{variable(step.outs[0])} = {variable(step.inputs[0])}[{':, ' * p['dim']}{picked}]"]
 
     def detach(self, step: Detach) -> list[str]:
         return [f"{variable(step.out)} = mg.tensor({variable(step.source)}.data, constant=True)"]

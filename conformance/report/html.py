@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 from conformance.changes import Changes, changes
 from conformance.record import Record
 from conformance.report.saved import BY_VERDICT, SavedSummary, SavedTable, differs, saved_sentence, summarize_saved, tables
-from conformance.report.summary import MARKS, RuleText, Summary, applied, headline, sentences, summarize, words
+from conformance.report.summary import MARKS, RuleText, Summary, about, applied, headline, sentences, summarize, words
 from conformance.report.text import clip, count, one_line, slug, visible
 from conformance.report.trend import Trend, TrendRow, trend_of
 from conformance.report.views import FEW, PILE, sections
@@ -142,6 +142,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     """What identifies the run, as (name, value)."""
     record, header = summary.record, summary.record.header
     yield "Engine", f"{header.engine} {header.engine_version}"
+    yield from ((name, text) for name, text in about(header) if text)
     yield "Oracle", f"{header.oracle} {header.oracle_version}"
     yield "Suite", header.suite_version
     if header.versions:

@@ -8,7 +8,7 @@ from junitparser import Error, JUnitXml, Skipped, TestCase, TestSuite
 from junitparser import Failure as FailureElement
 
 from conformance.record import Failure, Record, RuleResult
-from conformance.report.summary import ALLOWED, Summary, causes, headline, sentences, summarize
+from conformance.report.summary import ALLOWED, Summary, about, causes, headline, notes, sentences, summarize
 from conformance.report.text import clip, count, one_line, visible
 
 
@@ -27,6 +27,8 @@ def render_junit(record: Record) -> str:
         ("command", header.command),
         ("verdict", record.verdict),
         ("summary", f"{headline(summary)}. {sentences(summary)}"),
+        *((name.lower(), text) for name, text in about(header) if text),
+        *(("note", note) for note in notes(summary)),
     ):
         suite.add_property(name, one_line(value))
     suite.add_testcases([_case(summary, result) for result in summary.results])

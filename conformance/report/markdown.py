@@ -14,10 +14,12 @@ from conformance.report.summary import (
     MARKS,
     AreaRow,
     Summary,
+    about,
     applied,
     headline,
     machine_sentence,
     most_telling,
+    notes,
     sentences,
     summarize,
     words,
@@ -46,6 +48,10 @@ def render_markdown(record: Record) -> str:
     if allowed:
         more = f" … and {len(allowed) - MOST} more" if len(allowed) > MOST else ""
         lines += [f"Allowed: {', '.join(allowed[:MOST])}{more}.", ""]
+    lines += [line for note in notes(summary)[:MOST] for line in (f"Note: {escaped(note)}", "")]
+    told = [f"{name.lower()}: {escaped(text)}" for name, text in about(record.header) if text]
+    if told:
+        lines += [f"The engine: {', '.join(told)}.", ""]
     if record.header.command:
         lines += ["Run again:", "", *fenced(clip(record.header.command, FIELD), "sh"), ""]
     return "\n".join([*lines, code(machine_sentence(summary)), ""])

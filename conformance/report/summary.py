@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from conformance.areas import AREA_NAMES, BY_NAME
-from conformance.record import Failure, Record, RuleResult, RuleVerdict
+from conformance.record import Failure, Header, Record, RuleResult, RuleVerdict
 from conformance.report.text import count, one_line, token
 
 
@@ -174,6 +174,16 @@ def headline(summary: Summary) -> str:
 def _parties(record: Record) -> tuple[tuple[str, str], tuple[str, str]]:
     header = record.header
     return (header.engine, header.engine_version), (header.oracle, header.oracle_version)
+
+
+def about(header: Header) -> tuple[tuple[str, str], ...]:
+    """What the engine tells of itself, as (name, text), empty where it tells nothing."""
+    return ("Home", header.home), ("Issues", header.issues), ("Language", header.language)
+
+
+def notes(summary: Summary) -> list[str]:
+    """What was seen besides the verdicts, a line each."""
+    return [one_line(note) for note in (summary.record.footer.notes if summary.record.footer else ())]
 
 
 def sentences(summary: Summary) -> str:

@@ -26,6 +26,7 @@ from conformance.report.summary import (
     summarize,
     words,
 )
+from conformance.report.summary import notes as told
 from conformance.report.text import CELL, clip, count, one_line
 
 SCREENS = (24, 40)  # lines that the summary keeps to: those of the terminal, within these bounds
@@ -224,8 +225,8 @@ def _notes(summary: Summary, width: int, folder: Path | None) -> list[Text]:
         notes[0] += f"; {allowed}"
     elif allowed:
         notes.insert(1, allowed)
-    if summary.record.footer is not None and summary.record.footer.notes:
-        notes.append(textwrap.shorten("; ".join(map(one_line, summary.record.footer.notes)), width, placeholder=" …"))
+    if told(summary):
+        notes.append(textwrap.shorten("; ".join(told(summary)), width, placeholder=" …"))
     if folder is not None:
         notes.append(f"report: {one_line(str(folder / 'index.html'))}")
     return [Text(note, no_wrap=True) for note in notes]

@@ -60,7 +60,8 @@ def of_gradient() -> Program:
 # A difference in what the graph of a gradient frees is no matter of lifetime: this comes before the rules of that area.
 OPEN = (
     Rule(id="grad.not-finite", obligation="MAY", source=SOURCE, exemplar=second, needs=F.HIGHER_ORDER,
-         claim_needs=F.NOT_FINITE, kinds=frozenset({"wrong value"}), statement="Where torch's derivative of a derivative is infinite or NaN, an engine's may not be.",
+         claim_needs=F.NOT_FINITE, kinds=frozenset({"wrong value"}),
+         statement="Where torch's derivative of a derivative is infinite or NaN, an engine's may not be.",
          why="Its formulas divide what other formulas never multiplied."),
 )  # fmt: skip
 

@@ -158,5 +158,5 @@ RULES = (
     Rule(id="gradients.forward", statement="Every op computes what torch's op of that name computes.",
          why="A gradient of another function is of no use.", source="https://docs.pytorch.org/docs/stable/torch.html",
          exemplar=forward, kinds=frozenset({"wrong value", "wrong state"}),
-         facets=frozenset({"value", "shape", "dtype", "grad"})),
+         facets=frozenset({"value", "shape", "dtype", "grad", "exported"})),
 )  # fmt: skip

@@ -42,14 +42,14 @@ def held() -> Program:
 
 
 RULES = (
-    Rule(id="lifetime.freed", source=SOURCE, exemplar=lambda: _again("square", None), needs=F.WALKED_AGAIN,
-         statement="A second backward through a graph that saved tensors is refused, unless retain_graph was set.",
-         why="The buffers are freed by the first pass; using them anyway means they were kept.", refusal=Category.FREED,
-         kinds=frozenset({"missed error"})),
     Rule(id="lifetime.nothing-saved", source=SOURCE, exemplar=lambda: _again("neg", None), needs=F.WALKED_AGAIN,
          statement="A graph whose nodes saved nothing can be walked again without retain_graph.",
          why="There is nothing to free.", kinds=frozenset({"spurious error", "wrong value", "wrong state"}),
          claim_needs=F.FREED_REFUSED, traits=frozenset({"unsaved-graphs"})),
+    Rule(id="lifetime.freed", source=SOURCE, exemplar=lambda: _again("square", None), needs=F.WALKED_AGAIN,
+         statement="A second backward through a graph that saved tensors is refused, unless retain_graph was set.",
+         why="The buffers are freed by the first pass; using them anyway means they were kept.", refusal=Category.FREED,
+         kinds=frozenset({"missed error"})),
     Rule(id="lifetime.dropped", source=SOURCE, exemplar=dropped, needs=F.DROPPED,
          statement="A tensor lives on only where a node saved it, and no longer than the graph's buffers.",
          why="Memory held by the graph is what limits batch size.", claim_needs=F.HELD, kinds=frozenset({"wrong state"}),

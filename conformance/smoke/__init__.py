@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 from conformance.catalog import CATALOG
 from conformance.engine import Engine, Unsupported
+from conformance.remote.engine import RemoteEngine
 from conformance.smoke.bench import ANSWERS, DERIVATIVES, Bench, Wrong, X, Y
 from conformance.smoke.checks import CHECKS
+from conformance.smoke.played import Played
 
 
 class Line(NamedTuple):
@@ -22,6 +24,11 @@ class Line(NamedTuple):
     what: str
     verdict: str
     detail: str = ""
+
+
+def talking(engine: Engine) -> Engine:
+    """The engine as the checks use it: one in a process of its own is played programs."""
+    return Played(engine) if isinstance(engine, RemoteEngine) else engine
 
 
 def lines(engine: Engine) -> Iterator[Line]:

@@ -241,7 +241,6 @@ public:
                 look();
                 ++place;
             }
-            relations();
         } catch (const Unsupported& error) {
             unsupported = error.what();
         } catch (const Refused& error) {

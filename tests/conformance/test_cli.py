@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from commands import Ended, typed
 
 torch = pytest.importorskip("torch")
 
-from conformance import cli
 from conformance.areas import AREAS
 from conformance.program import to_json
 from conformance.record import read
@@ -41,14 +41,6 @@ number = 3
 """
 
 
-class Ended(NamedTuple):
-    """How a command ended."""
-
-    status: int
-    out: str
-    err: str
-
-
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
     """Runs the command in an empty folder that holds a module of adapters."""
@@ -58,14 +50,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
 
-    def run(*arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["conformance", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        captured = capsys.readouterr()
-        return Ended(int(caught.value.code or 0), captured.out, captured.err)
-
-    yield run
+    yield typed(monkeypatch, capsys)
     for name in ("adapters_of_mine", "fails_to_import", "needs_more"):
         sys.modules.pop(name, None)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import typed
 
-from conformance import cli, smoke
+from conformance import smoke
 from conformance.engines import load
 
 ENGINES = Path(__file__).parents[1] / "engines"
@@ -34,14 +35,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.syspath_prepend(str(ENGINES))
     monkeypatch.syspath_prepend(tmp_path)
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["conformance", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        captured = capsys.readouterr()
-        return int(caught.value.code or 0), captured.out, captured.err
-
-    yield run
+    yield typed(monkeypatch, capsys)
     for name in ("half", "conformance_adapter"):
         sys.modules.pop(name, None)
 
@@ -91,7 +85,9 @@ def test_smoke_lists_the_ops(command: Any) -> None:
     ("arguments", "status", "part"),
     [
         (("smoke",), 2, "name the engine"),
-        (("smoke", "exec:node engine.js"), 2, "smoke looks into adapters in Python"),
+        (("smoke", "exec:no-such-command"), 2, "cannot start no-such-command"),
+        (("smoke", "reference", "--python", "no-such-python"), 2, "there is no Python interpreter 'no-such-python'"),
+        (("smoke", "reference", "--deadline", "3"), 2, "add --isolate"),
         (("smoke", "torch-like:no_such_module"), 2, "there is no module 'no_such_module'"),
         (("smoke", "torch-like:math"), 3, "nothing that makes a tensor"),
     ],
@@ -102,6 +98,37 @@ def test_smoke_refuses_in_one_line(command: Any, arguments: tuple[str, ...], sta
 
     assert (seen, err.count("\n")) == (status, 1)
     assert part in err
+
+
+CHILD = f"exec:{sys.executable} -m conformance.remote.child reference"
+
+
+@pytest.mark.parametrize("where", [("reference", "--isolate"), ("reference", "--python", sys.executable), (CHILD,)], ids=len)
+def test_smoke_says_the_same_of_an_engine_in_a_process_of_its_own(command: Any, where: tuple[str, ...]) -> None:
+    """Its child is played programs, and each check has the outcome that it has in this process."""
+    here, apart = command("smoke", "reference"), command("smoke", *where)
+
+    assert (apart[0], apart[2]) == (0, "")
+    assert apart[1].splitlines()[1:] == here[1].splitlines()[1:]
+
+
+def test_smoke_outlives_an_engine_that_dies(command: Any) -> None:
+    """The op that kills it is named; what it lacks is not declared; the other checks go on in a new process."""
+    status, out, _ = command("smoke", "villains:Abort", "--isolate")
+
+    assert status == 1
+    assert "✗ op exp                     fails: crash: killed by SIGABRT" in out
+    assert "- backward of several roots  not declared: only plain backward() of one root" in out
+    assert "✓ ops                        4 of" in out
+
+
+def test_smoke_names_what_fails_in_a_child(command: Any, tmp_path: Path) -> None:
+    """As it does in this process."""
+    (tmp_path / "half.py").write_text(HALF)
+    out = command("smoke", "half:Half", "--isolate")[1]
+
+    assert "✗ detach                     fails: its requires_grad is True, and should be False" in out
+    assert "✗ retain_grad                fails: ValueError: no luck" in out
 
 
 def test_smoke_loads_no_torch() -> None:

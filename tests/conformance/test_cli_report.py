@@ -5,26 +5,19 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from commands import typed
 
-from conformance import cli
 from conformance.cli.output import wants_color
+from conformance.history import History
 from conformance.record import Record
 from conformance.report import FORMATS
 from conformance.writer import RecordWriter
 
 sys.path.append(str(Path(__file__).parent / "report"))
 import report_samples as samples
-
-
-class Ended(NamedTuple):
-    """How a command ended."""
-
-    status: int
-    out: str
-    err: str
 
 
 def written(record: Record, folder: Path) -> Path:
@@ -45,14 +38,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)
 
-    def run(*arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["conformance", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        captured = capsys.readouterr()
-        return Ended(int(caught.value.code or 0), captured.out, captured.err)
-
-    return run
+    return typed(monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("record", ["reports/mygrad", "reports/mygrad/record.jsonl"])
@@ -125,6 +111,34 @@ def test_a_summary_that_cannot_be_written_fails_nothing(command: Any, tmp_path: 
 def test_elsewhere_no_command_is_printed(command: Any) -> None:
     """A terminal shows the summary alone."""
     assert "::" not in command("report", "reports/mygrad", "--format", "junit").out
+
+
+def test_a_record_is_compared_with_the_run_before_it(command: Any, tmp_path: Path) -> None:
+    """By the history of the folder above, as `run` does, and not with what was run since; a damaged one is told of."""
+    history = History(tmp_path / "reports")
+    for name, record in (("earlier", samples.before()), ("mygrad", None), ("later", samples.conforming())):
+        if record is not None:
+            written(record, tmp_path / "reports" / name)
+        history.add(tmp_path / "reports" / name / "record.jsonl")
+    ended = command("report", "reports/mygrad")
+    page = (tmp_path / "reports/mygrad/index.html").read_text()
+    printed = command("report", "reports/mygrad", "--format", "html", "--out", "-").out
+    history.path.write_text("no database" * 100)
+    damaged = command("report", "reports/mygrad", "--format", "junit")
+
+    assert (ended.status, ended.err) == (0, "")
+    assert 'id="changes"' in page
+    assert 'class="spark"' in page
+    assert printed == page
+    assert (damaged.status, damaged.err.count("\n")) == (0, 1)
+    assert "nothing is compared with the history" in damaged.err
+
+
+def test_replay_commands_find_the_record(command: Any, tmp_path: Path) -> None:
+    """Where it does not lie below reports/, they say where, as those of the run did."""
+    written(samples.diverging(), tmp_path / "elsewhere")
+
+    assert "conformance replay f3a91c --reports elsewhere" in command("report", "elsewhere", "--format", "junit").out
 
 
 class Terminal(io.StringIO):

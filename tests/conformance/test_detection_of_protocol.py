@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("torch")
 
 from mutants_of_hooks import HOOKS
+from mutants_of_identity import IDENTITY, SELDOM
 from mutants_of_protocol import PROTOCOL
 from mutants_of_torch import Mutant
 
@@ -22,7 +23,7 @@ PROGRAMS = 600
 # Ops that the exemplars of rules use: random programs over the whole catalogue meet each too seldom.
 COMMON = {step.op for rule in RULES.values() for step in rule.exemplar().steps if isinstance(step, (Apply, Mutate))}
 
-mutants = pytest.mark.parametrize("mutant", [*HOOKS, *PROTOCOL], ids=lambda mutant: mutant.name.replace(" ", "-"))
+mutants = pytest.mark.parametrize("mutant", [*HOOKS, *PROTOCOL, *IDENTITY], ids=lambda mutant: mutant.name.replace(" ", "-"))
 
 
 @mutants
@@ -41,3 +42,27 @@ def test_a_planted_defect_is_found_by_the_exemplar_of_its_rule(mutant: Mutant, t
     run = Run(mutant.make(), torch_engine, Options(programs=0, rules=(mutant.rule,)))
 
     assert {line.rule for line in run if isinstance(line, Failure)} <= {mutant.rule}
+
+
+@pytest.mark.parametrize("mutant", SELDOM, ids=lambda mutant: mutant.name.replace(" ", "-"))
+def test_a_defect_that_is_seldom_met_is_found_by_the_exemplar_of_its_rule(mutant: Mutant, torch_engine: Any) -> None:
+    """The rule's own program runs into it, and blames this rule alone."""
+    run = Run(mutant.make(), torch_engine, Options(programs=0, rules=(mutant.rule,)))
+    lines = list(run)
+
+    assert [line.rule for line in lines if isinstance(line, Failure)] == [mutant.rule]
+    assert {line.verdict for line in lines if getattr(line, "id", "") == mutant.rule} == {mutant.verdict}
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [m for m in IDENTITY if m.verdict != "failed"],
+    ids=lambda mutant: mutant.name.replace(" ", "-"),
+)
+def test_a_defect_that_is_no_failure_gets_its_own_verdict(mutant: Mutant, torch_engine: Any) -> None:
+    """Another choice where torch leaves one differs: it does not fail the engine."""
+    engine = mutant.make()
+    engine.ops = {name: code for name, code in engine.ops.items() if name in COMMON}
+    run = Run(engine, torch_engine, Options(programs=PROGRAMS, rules=(mutant.rule,)))
+
+    assert {line.verdict for line in run if getattr(line, "id", "") == mutant.rule} == {mutant.verdict}

@@ -53,6 +53,7 @@ def test_a_thorough_run_shows_everything_after_every_step(oracle: Any) -> None:
     }  # fmt: skip
     looked = {(step, slot) for step, slot, facet, _ in seen.sights if facet in FACETS}
     assert looked == {(i, j) for i in range(4) for j in range(min(i, 2) + 1)}
+    assert max(step for step, *_ in seen.sights) == 3, "what was seen after the last step is not looked at again"
 
 
 @pytest.mark.parametrize("area", AREA_NAMES)

@@ -10,8 +10,10 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("syrupy")
 
-from mutants_of_torch import MUTANTS
+from planted_proofs import PLANTED, PROOFS, forward_alone, product, through_alias
 
+from conformance.compare import Difference
+from conformance.engine import Category
 from conformance.execute import Executor
 from conformance.explain import explain, rows
 from conformance.graph import history
@@ -24,56 +26,9 @@ from conformance.script import Script
 from conformance.sketch import Sketch
 
 
-def product() -> Program:
-    """A product with a kinkless gradient."""
-    s = Sketch()
-    s.backward(s.op("mul", s.leaf([1.0, 2.0]), s.leaf([3.0, 5.0])), [1.0, 10.0])
-    return s.program()
-
-
-def forward_alone() -> Program:
-    """A difference without any backward."""
-    s = Sketch()
-    s.op("sub", s.constant([1.0, 2.0]), s.constant([3.0, 5.0]))
-    return s.program()
-
-
-def through_alias() -> Program:
-    """Saved, and changed through a view of a detached alias."""
-    s = Sketch()
-    h = s.op("mul_scalar", s.leaf([1.0, 2.0]), value=2.0)
-    y = s.op("square", h)
-    s.write("mul_scalar_", s.op("select", s.detach(h), dim=0, index=1), value=3.0)
-    s.backward(y, [1.0, 1.0])
-    return s.program()
-
-
-# Mutant, program: what is explained, by kind of difference and facet.
-PROOFS: tuple[tuple[str, str, Callable[[], Program]], ...] = (
-    ("wrong gradient", "mul forgets its second gradient", product),
-    ("wrong value", "sub adds", forward_alone),
-    ("missed version error", "saved tensors are not checked", RULES["versions.saved-input"].exemplar),
-    ("missed version error of an output", "saved tensors are not checked", RULES["versions.saved-output"].exemplar),
-    ("missed version error through an alias", "saved tensors are not checked", through_alias),
-    ("safe version error", "saved tensors are copies", RULES["versions.saved-input"].exemplar),
-    ("safe freed graph", "graphs are never freed", RULES["lifetime.freed"].exemplar),
-    ("spurious error", "graphs are always freed", RULES["lifetime.retained"].exemplar),
-    ("missed leaf error", "leaves may be written", RULES["errors.leaf-written"].exemplar),
-    ("missed non-scalar error", "several elements are seeded with ones", RULES["errors.non-scalar-root"].exemplar),
-    ("missing gradient", "retain_grad is ignored", RULES["accumulation.retain-grad"].exemplar),
-    ("gradient too many", "gradients begin as zeros", RULES["accumulation.none-before-first"].exemplar),
-    ("flag", "no_grad is ignored", RULES["requires_grad.no-grad"].exemplar),
-    ("history", "detach keeps the history", RULES["detach.no-history"].exemplar),
-    ("shared memory", "detach copies", RULES["detach.writes-back"].exemplar),
-    ("lifetime", "detach holds its source", RULES["detach.frees-graph"].exemplar),
-    ("version", "the counter misses writes", RULES["views.memory"].exemplar),
-    ("unused", "unused inputs get zeros", RULES["grad.unused"].exemplar),
-)
-
-
 def case_of(mutant: str, build: Callable[[], Program], oracle: Any) -> Case:
     """The case that a program makes against a mutant."""
-    engine = next(m for m in MUTANTS if m.name == mutant).make()
+    engine = PLANTED[mutant].make()
     facets = facets_of(engine) & oracle.facets
     case = Judge(Executor(oracle.engine, facets), Executor(engine, facets)).examine(build())
     assert case is not None
@@ -82,7 +37,7 @@ def case_of(mutant: str, build: Callable[[], Program], oracle: Any) -> Case:
 
 def reduced_case(mutant: str, build: Callable[[], Program], oracle: Any) -> Case:
     """The same case as a person meets it: reduced."""
-    engine = next(m for m in MUTANTS if m.name == mutant).make()
+    engine = PLANTED[mutant].make()
     facets = facets_of(engine) & oracle.facets
     return reduce(case_of(mutant, build, oracle), Judge(Executor(oracle.engine, facets), Executor(engine, facets)))
 
@@ -94,6 +49,47 @@ def test_the_proof_reads_well(name: str, mutant: str, build: Any, oracle: Any, s
     table = [f"{'>' if r.differs else ' '} {r.code}  | {r.expected} | {r.observed}" for r in rows(case, Script(case.program))]
 
     assert "\n".join([case.rule.id, explain(case), *table]) == snapshot
+
+
+def test_what_was_seen_once_says_so(oracle: Any) -> None:
+    """A difference that does not come again is told as such, and not as a law of its op."""
+    engine = PLANTED["sub adds"].make()
+    judge = Judge(Executor(oracle.engine), Executor(engine))
+    expected, observed = (side.run(forward_alone(), "thorough") for side in (judge.oracle, judge.engine))
+    case = judge.unrepeated(forward_alone(), expected, observed, "thorough")
+
+    assert case is not None
+    assert case.rule.id == "order.repeatable"
+    assert explain(case).endswith(
+        "It was seen once: the same program, run again, gave what is right. Something that ran before has left a trace, "
+        "or chance plays a part."
+    )
+
+
+@pytest.mark.parametrize("kind", ["wrong value", "wrong state"])
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_there_are_words_for_whatever_differs(name: str, kind: Any, oracle: Any) -> None:
+    """Every facet, of every slot, after every step of the exemplars, whatever each side showed: nothing is too odd to be told."""
+    program = RULES[name].exemplar()
+    seen = oracle.run(program, "thorough")
+    for step, slot, facet, content in seen.sights:
+        for expected, observed in ((content, "nothing"), (content, None), (None, content), (content, "refused: version")):
+            difference = Difference(kind, step, slot, facet, expected, observed)
+
+            assert explain(Case(program, difference, 0, RULES[name], seen, seen, False)).endswith(".")
+
+
+@pytest.mark.parametrize("category", Category)
+@pytest.mark.parametrize("kind", ["missed error", "spurious error", "wrong error"])
+def test_there_are_words_for_every_refusal(kind: Any, category: Category, oracle: Any) -> None:
+    """Of every category, in every step of the exemplars, whether it can be or not."""
+    for rule in RULES.values():
+        program = rule.exemplar()
+        seen = oracle.run(program, "thorough")
+        for step in range(len(program)):
+            difference = Difference(kind, step, -1, "error", "because", "therefore", category.value)
+
+            assert explain(Case(program, difference, 0, rule, seen, seen, False)).endswith(".")
 
 
 def test_the_history_tells_who_saved_and_who_wrote() -> None:

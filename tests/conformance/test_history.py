@@ -16,7 +16,7 @@ import pytest
 
 from conformance.errors import UsageError
 from conformance.history import NAME, History
-from conformance.record import Footer, Header, Record, RuleResult, read
+from conformance.record import Footer, Header, RuleResult
 from conformance.writer import RecordWriter
 
 HEADER = Header(
@@ -24,21 +24,16 @@ HEADER = Header(
 )  # fmt: skip
 
 
-def recorded(path: Path, seed: int = 0, verdict: str = "passed") -> Path:
+def recorded(path: Path, seed: int = 0, verdict: str = "passed", engine: str = "e") -> Path:
     """A small record."""
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = RecordWriter(path)
-    writer.write(msgspec.structs.replace(HEADER, seed=seed))
+    writer.write(msgspec.structs.replace(HEADER, seed=seed, engine=engine))
     writer.write(RuleResult(id="gradients.binary", area="gradients", obligation="MUST", verdict=verdict, programs=3))  # type: ignore[arg-type]
     ended = "conforms" if verdict == "passed" else "diverges"
     writer.write(Footer(programs=3, verdict=ended, timing={"seconds": 1.5}))  # type: ignore[arg-type]
     writer.close()
     return path
-
-
-def latest(path: Path) -> Record:
-    """The record there."""
-    return read(path)
 
 
 def test_runs_are_listed_in_their_order(tmp_path: Path) -> None:
@@ -57,17 +52,29 @@ def test_earlier_runs_are_those_that_were_asked_the_same(tmp_path: Path) -> None
     """Of another engine or other rules, nothing is compared."""
     history = History(tmp_path)
     path = recorded(tmp_path / "e/record.jsonl", 0)
-    assert history.before(latest(path)) is None
+    assert history.before(path) is None
     history.add(path)
     path = recorded(tmp_path / "e/record.jsonl", 1, "failed")
-    before = history.before(latest(path))
+    before = history.before(path)
     history.add(path)
 
     assert before is not None
     assert before.header.seed == 0
-    assert [row.counts for row in history.trend(latest(path))] == [{"gradients": {"passed": 1}}, {"gradients": {"failed": 1}}]
-    other = msgspec.structs.replace(latest(path), header=msgspec.structs.replace(HEADER, engine="f"))
+    assert [row.counts for row in history.trend(path)] == [{"gradients": {"passed": 1}}, {"gradients": {"failed": 1}}]
+    other = recorded(tmp_path / "f/record.jsonl", engine="f")
     assert (history.before(other), history.trend(other)) == (None, [])
+
+
+def test_a_run_that_was_entered_is_compared_with_the_one_before_it(tmp_path: Path) -> None:
+    """Whatever was entered since; so that its reports can be written again."""
+    history = History(tmp_path)
+    paths = [recorded(tmp_path / f"e{seed}/record.jsonl", seed) for seed in range(3)]
+    for path in paths:
+        history.add(path)
+
+    before = [history.before(path) for path in paths]
+    assert [record and record.header.seed for record in before] == [None, 0, 1]
+    assert [len(history.trend(path)) for path in paths] == [1, 2, 3]
 
 
 def test_a_run_is_named_by_the_beginning_of_its_id(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance.baseline import Entry, write_baseline
+from conformance.baseline import Entry, add_specimen, write_baseline
 from conformance.record import read
 from conformance.rules import RULES
 
@@ -223,6 +224,58 @@ def test_a_baseline_is_obeyed(pytester: pytest.Pytester) -> None:
     assert run(pytester, *mended, "yes").parseoutcomes()["failed"] == known.parseoutcomes()["xfailed"]
 
 
+MODEST = """
+from conformance.engines.reference import ReferenceEngine
+
+class Modest(ReferenceEngine):
+    name = "modest"
+    traits = ReferenceEngine.traits - {"detached-aliases"}
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "xdist"])
+def test_notes_are_told_once(pytester: pytest.Pytester, workers: tuple[str, ...]) -> None:
+    """What works and is not declared stands in the summary and in the record, however many rules ask for it."""
+    pytester.makepyfile(adapter=MODEST)
+    result = run(pytester, "--autograd-engine", "adapter:Modest", *SMALL, "--autograd-report", "out", *workers)
+    note = "works, though the adapter does not declare it: detached-aliases"
+    footer = read(pytester.path / "out/record.jsonl").footer
+
+    assert footer is not None
+    assert footer.notes == [note]
+    assert result.outlines.count(note) == 1
+
+
+@pytest.mark.parametrize("asked", [("--autograd-corpus", "mine"), ()], ids=["named", "found"])
+def test_a_corpus_is_replayed(pytester: pytest.Pytester, asked: tuple[str, ...]) -> None:
+    """What is kept fails its rule by itself, without a random program; the folder is found where it usually is."""
+    pytester.makepyfile(adapter=LACKING)
+    lone = ("--autograd-oracle", "reference", "--autograd-area", "detach", "--autograd-programs", "0")
+    run(pytester, "--autograd-engine", "adapter:Lacking", *SMALL, "--autograd-report", "out")
+    failures = read(pytester.path / "out/record.jsonl").failures
+    folder = pytester.path / (asked[1] if asked else "tests/autograd_corpus")
+    kept = failures[0]
+    add_specimen(folder, kept, "adapter:Lacking")
+    run(pytester, "--autograd-engine", "adapter:Lacking", *lone, *asked, "--autograd-report", "again")
+    record = read(pytester.path / "again/record.jsonl")
+
+    assert [(item.origin, item.rule, item.state) for item in record.known] == [("corpus", kept.rule, "fails")]
+    assert kept.id in {failure.id for failure in record.failures}
+
+
+def test_limits_of_a_process_are_settings(pytester: pytest.Pytester) -> None:
+    """How often it is started again, and whether messages are checked: the replay command has them too."""
+    engines = str(Path(__file__).parents[1] / "engines")
+    pytester.makeini(f"[pytest]\npythonpath = {engines}\nautograd_strict_protocol = yes\n")
+    few = ("--autograd-engine", "villains:Abort", "--autograd-oracle", "reference", "--autograd-rule", "gradients.pointwise",
+           "--autograd-rule", "process.crash", "--autograd-programs", "20", "--autograd-report", "out")  # fmt: skip
+    result = run(pytester, *few, "--autograd-restarts", "60")
+    record = read(pytester.path / "out/record.jsonl")
+
+    assert result.parseoutcomes()["failed"] >= 1
+    assert "--isolate --restarts 60 --strict-protocol" in record.failures[0].replay
+
+
 def test_a_github_job_is_annotated(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Annotations point at the adapter, and the job has its summary."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
@@ -271,6 +324,8 @@ def test_own_hypothesis_profile_is_kept(pytester: pytest.Pytester) -> None:
         (("--autograd-engine", "reference", "--autograd-format", "pdf"), "there is no format 'pdf': type one of html, "),
         (("--autograd-engine", "reference", "--autograd-isolate", "perhaps"), "--autograd-isolate is yes or no"),
         (("--autograd-engine", "reference", "--autograd-baseline", "absent.json"), "absent.json"),
+        (("--autograd-engine", "reference", "--autograd-corpus", "absent"), "there is no corpus absent"),
+        (("--autograd-engine", "reference", "--autograd-strict-protocol", "perhaps"), "--autograd-strict-protocol is yes or no"),
     ],
 )
 def test_bad_use_is_one_line(pytester: pytest.Pytester, arguments: tuple[str, ...], message: str) -> None:

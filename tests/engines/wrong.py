@@ -8,6 +8,9 @@ from conformance.engines.reference import ReferenceEngine
 class Wrong(ReferenceEngine):
     """exp has half its gradient, and detach() copies."""
 
+    home = "https://example.org/wrong"
+    issues = f"{home}/issues"
+
     def calls(self):
         calls = dict(super().calls())
         exp = calls["exp"]

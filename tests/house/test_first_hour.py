@@ -1,4 +1,4 @@
-"""The first hour and the how-tos: their files are made, their commands run, and what they show is what comes."""
+"""The first hour, the how-tos and the gate: their files are made, their commands run, and what they show is what comes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from conformance.record import read
+
 ROOT = Path(__file__).parents[2]
 HOUR = (ROOT / "docs" / "first_hour.md").read_text()
 HOWTO = (ROOT / "docs" / "howto.md").read_text()
+GATE = (ROOT / "docs" / "gate.md").read_text()
 PROGRAMS = {"conformance": "from conformance.cli import main; main()", "pytest": "import sys, pytest; sys.exit(pytest.main())"}
 
 
@@ -89,6 +92,25 @@ def test_the_commands_of_the_howtos_succeed(folder: Path) -> None:
         ended = run(folder, command)
 
         assert ended.returncode == 0, command + ended.stdout + ended.stderr
+
+
+def test_the_commands_of_the_gate_end_as_told(tmp_path: Path) -> None:
+    """In the order of the page: the engine is broken on Monday and mended on Tuesday; a stale entry is told of in its words."""
+    pytest.importorskip("torch")
+    (tmp_path / "my_adapter.py").write_text(ADAPTER)
+    days = GATE.split("## Tuesday")
+    assert len(days) == 2
+    for day, engine in zip(days, (ENGINE, ENGINE.replace(DEFECT, REPAIR)), strict=True):
+        (tmp_path / "my_engine.py").write_text(engine)
+        for line in commands(day):
+            command, _, told = line.partition("    # exit ")
+            if command.endswith(" ID"):
+                command = command.replace("ID", read(tmp_path / "reports/monday/record.jsonl").failures[0].id)
+            ended = run(tmp_path, command)
+
+            assert ended.returncode == int(told or 0), command + ended.stdout + ended.stderr
+            if "--strict-baseline" in command:
+                assert [words for words in blocks(GATE, "text")[0].splitlines() if words not in ended.stderr] == []
 
 
 @pytest.mark.parametrize("code", blocks(HOWTO, "python"), ids=["record", "property"])

@@ -96,6 +96,45 @@ def test_other_spellings_are_found(imitation: Any) -> None:
     assert imitation.traits == {"accumulation", "absent-gradients", "leaf-gradients", "liveness", "unsaved-graphs"}
 
 
+FREEING = """
+from imitation import *
+import imitation
+
+class Tensor(imitation.Tensor):
+    def _made(self, data, *pairs):
+        return Tensor(data, parents=pairs)
+
+    def backward(self):
+        super().backward()
+        self._forget()
+
+    def _forget(self):
+        if self.parents is FREED:
+            raise RuntimeError("the graph was freed")
+        for parent, _ in self.parents:
+            parent._forget()
+        self.parents = FREED if self.parents else ()
+
+class Freed(tuple):
+    def __iter__(self):
+        raise RuntimeError("the graph was freed")
+
+FREED = Freed()
+"""
+
+
+def test_graphs_that_are_always_freed_promise_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine whose backward frees a graph that saved nothing is not asked to walk it again; the rest is found as before."""
+    (tmp_path / "freeing.py").write_text(FREEING)
+    monkeypatch.syspath_prepend(str(ENGINES))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(attempts, "SECONDS", 0.05)
+    engine = load("torch-like:freeing")
+
+    assert {"accumulation", "absent-gradients", "leaf-gradients"} <= engine.traits
+    assert "unsaved-graphs" not in engine.traits
+
+
 def test_doubtful_ops_are_taken_and_named(imitation: Any) -> None:
     """Torch's own spelling that computes otherwise, or raises for some operands, is to fail and not to be passed over."""
     assert imitation.doubtful["sigmoid"] == "gives other numbers than torch"

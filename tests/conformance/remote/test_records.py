@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Ended, typed
 
-from conformance import cli
 from conformance.api import start
 from conformance.encoding import encoded
 from conformance.record import Footer
@@ -52,13 +52,9 @@ def test_rules_of_the_process_do_not_apply_to_an_engine_in_this_one() -> None:
     assert set(results.values()) == {"reference runs in this process: --isolate gives it one of its own"}
 
 
-def command(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+def command(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ended:
     """Exit status, output and errors of the command."""
-    monkeypatch.setattr("sys.argv", ["conformance", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    captured = capsys.readouterr()
-    return int(ended.value.code or 0), captured.out, captured.err
+    return typed(monkeypatch, capsys)(*arguments)
 
 
 def test_the_command_isolates_and_replays(

@@ -192,15 +192,15 @@ def record_of(name: str, **limits: Any) -> Record:
 
 
 @pytest.mark.parametrize(
-    ("name", "rule", "limits"),
+    ("name", "rule", "limits", "told"),
     [
-        ("villains:Segfault", "process.crash", {}),
-        ("villains:Hang", "process.deadline", {"deadline": 2.0}),
-        ("villains:Eater", "process.memory", {"memory": 300}),
-        (villainy.talker("object"), "process.protocol", {}),
+        ("villains:Segfault", "process.crash", {}, "crashed: killed by SIGSEGV"),
+        ("villains:Hang", "process.deadline", {"deadline": 2.0}, "did not come to an end: no answer within 2 s"),
+        ("villains:Eater", "process.memory", {"memory": 300}, "took too much memory: more than 300 MiB"),
+        (villainy.talker("object"), "process.protocol", {}, "answered what cannot be understood: "),
     ],
 )
-def test_a_death_costs_one_verdict_that_names_the_program(name: str, rule: str, limits: dict[str, Any]) -> None:
+def test_a_death_costs_one_verdict_that_names_the_program(name: str, rule: str, limits: dict[str, Any], told: str) -> None:
     """The record has one failure, of the rule that fits, with the program reduced to exp; all else is judged as ever."""
     record = record_of(name, **limits)
     failed = [result.id for result in record.rules if result.verdict == "failed"]
@@ -209,7 +209,8 @@ def test_a_death_costs_one_verdict_that_names_the_program(name: str, rule: str, 
 
     assert failed == [rule]
     assert [step.get("op", step["step"]) for step in failure.reduced["steps"]] == ["leaf", "exp"]
-    assert failure.proof.startswith("The program must come to an end, but the engine's process ")
+    assert failure.proof.startswith(f"The program must come to an end, but the engine's process {told}")
+    assert failure.proof.endswith(" In which step, nobody saw; the last is b = torch.exp(a).")
     assert passed == {"process", "gradients"}
     assert record.verdict == "diverges"
     assert record.footer is not None

@@ -215,6 +215,7 @@ def hostile() -> Record:
     return Record(
         header=Header(
             suite_version=HOSTILE, engine=HOSTILE, engine_version=HOSTILE, oracle=HOSTILE, oracle_version=HOSTILE, seed=0,
+            home=HOSTILE, issues=f"javascript:{HOSTILE}", language=HOSTILE,
             areas=[HOSTILE], rules=[HOSTILE], versions={HOSTILE: HOSTILE}, limits={HOSTILE: 1.0}, command=HOSTILE,
         ),
         failures=[
@@ -242,7 +243,7 @@ def hostile() -> Record:
             SavedCell(requires_grad=HOSTILE, target=HOSTILE, expected="saved", observed="wrong"),
             SavedCell(requires_grad="1", target="a", expected="saved", observed="saved"),
         ])],
-        footer=Footer(programs=1, verdict="incomplete", reason=HOSTILE),
+        footer=Footer(programs=1, verdict="incomplete", reason=HOSTILE, notes=[HOSTILE]),
     )  # fmt: skip
 
 
@@ -262,11 +263,14 @@ def trend() -> list[TrendRow]:
 
 
 def keeping() -> Record:
-    """A record with a program of the baseline that no longer fails, and a note."""
+    """A record with a program of the baseline that no longer fails, a note, and an engine that tells of itself."""
     record = diverging()
     stale = Known(
         id="c0ffee", origin="baseline", rule="grad.double", place="entry 2", state="stale", reason="see",
         link="https://example.org/17", expires="2027-01-31",
     )  # fmt: skip
     footer = Footer(programs=41234, verdict="diverges", notes=["works undeclared: views"])
-    return msgspec.structs.replace(record, known=[stale], footer=footer)
+    header = msgspec.structs.replace(
+        HEADER, home="https://example.org/mygrad", issues="https://example.org/mygrad/issues", language="Python 3.11.2"
+    )
+    return msgspec.structs.replace(record, header=header, known=[stale], footer=footer)

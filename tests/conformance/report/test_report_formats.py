@@ -210,6 +210,14 @@ def test_markdown_renders_to_what_it_meant(sample: str) -> None:
     assert len(text.encode()) < 1_000_000
 
 
+def test_markdown_has_notes_and_what_the_engine_tells_of_itself() -> None:
+    """All as text."""
+    text = text_of("markdown", samples.keeping()).replace("\\", "")
+
+    assert "\nNote: works undeclared: views\n" in text
+    assert "home: https://example.org/mygrad, issues: https://example.org/mygrad/issues, language: Python 3.11.2." in text
+
+
 def test_markdown_of_a_hostile_text_reads_as_that_text() -> None:
     """Marks are escaped, and code closes where we close it."""
     render_ = MarkdownIt("gfm-like", {"html": True}).render

@@ -174,6 +174,19 @@ def test_what_the_project_keeps_and_notes() -> None:
     assert {"kept", "notes"} & set(page(samples.diverging()).values("id")) == set()
 
 
+def test_an_engine_that_tells_where_it_is_at_home_is_linked() -> None:
+    """Among the facts, and where the text of an issue is; an address that is none stays text."""
+    found = page(samples.keeping())
+    tracker = "https://example.org/mygrad/issues"
+
+    assert found.values("href").count(tracker) == 1 + len(samples.keeping().failures)
+    assert "Homehttps://example.org/mygrad Issueshttps://example.org/mygrad/issues LanguagePython 3.11.2" in words(
+        samples.keeping()
+    )
+    assert [link for link in page(samples.hostile()).values("href") if "javascript" in link] == []
+    assert "Report it" not in words(samples.diverging())
+
+
 def test_no_failures() -> None:
     """A run that broke nothing says so where the failures would stand."""
     assert "No rule was broken." in words(samples.conforming())

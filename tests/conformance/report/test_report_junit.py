@@ -48,6 +48,17 @@ def test_a_conforming_run_is_green() -> None:
     assert cases(samples.conforming()) == {"gradients.binary": [], "versions.saved-result": []}
 
 
+def test_notes_and_what_the_engine_tells_of_itself_are_properties() -> None:
+    """With the names that the record has for them."""
+    root = ElementTree.fromstring(render_junit(samples.keeping()))
+    told = [(p.get("name"), p.get("value")) for p in root.iter("property")]
+
+    assert told[-4:] == [
+        ("home", "https://example.org/mygrad"), ("issues", "https://example.org/mygrad/issues"),
+        ("language", "Python 3.11.2"), ("note", "works undeclared: views"),
+    ]  # fmt: skip
+
+
 def test_hostile_text_leaves_valid_xml() -> None:
     """Characters that XML forbids are spelled out, and the document parses."""
     text = render_junit(samples.hostile())
