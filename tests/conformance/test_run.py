@@ -186,7 +186,7 @@ def test_a_failure_holds_all_that_a_person_needs(oracle: Any) -> None:
     failure = record.failures[0]
 
     assert failure.statement == RULES[failure.rule].statement
-    assert failure.proof.startswith("After backward, a.grad must be")
+    assert failure.proof.startswith("After b.backward(...), a.grad must be")
     assert failure.torch_script.startswith("import torch\n")
     assert failure.engine_script == failure.torch_script
     assert failure.replay == f"conformance replay {failure.id}"
