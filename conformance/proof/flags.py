@@ -29,8 +29,9 @@ def flag(story: Story) -> Iterator[str]:
     if maker is not None and isinstance(made, ReadGrad):
         steps = story.program.steps
         recorded = [p for p in story.walks(made.source) if getattr(steps[p], "create_graph", False)]
-        yield (f"{story.code(recorded[-1])} recorded how {variable(made.source)}.grad is computed." if recorded else
-               f"No backward recorded how {variable(made.source)}.grad is computed: create_graph=True was not given.")  # fmt: skip
+        what = f"how {variable(made.source)}.grad is computed"
+        yield (f"{story.code(recorded[-1])} recorded {what}." if recorded else
+               f"No backward recorded {what}: create_graph=True was not given.")  # fmt: skip
         return
     if told != expected:
         return
@@ -85,7 +86,8 @@ def _by_op(story: Story, place: int, step: Apply | Mutate, slot: Slot) -> Iterat
         again = earlier.recorded_by()
         records = f", and {again} operations are recorded" if again else ""
         require = verb(needing, "requires", "require")
-        yield f"{listed(needing)} {require} grad{records}: so does what {story.code(place)} makes of it."
+        made = f"{me} once it is written" if isinstance(step, Mutate) else f"what {story.code(place)} makes of it"
+        yield f"{listed(needing)} {require} grad{records}: so does {made}."
 
 
 def _touches(story: Story, name: int) -> bool:

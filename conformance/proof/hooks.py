@@ -11,7 +11,10 @@ from conformance.proof.gradients import along
 from conformance.proof.story import Story, listed
 from conformance.script import variable
 
-SILENT = (None, "nothing")
+
+def silent(calls: Any) -> bool:
+    """Whether nothing was called: None, or the word for it."""
+    return not isinstance(calls, (list, tuple))
 
 
 def hook_of(story: Story, handle: int) -> tuple[int, Hook] | None:
@@ -22,10 +25,10 @@ def hook_of(story: Story, handle: int) -> tuple[int, Hook] | None:
 def order(story: Story) -> Iterator[str]:
     """In which order the hooks of one tensor are called, and whether they are recorded."""
     d = story.difference
-    if d.expected in SILENT:
+    if silent(d.expected):
         yield from _unheard(story, [s for _, s in story.taken(Hook) if s.target == story.slot])
         return
-    if d.observed not in SILENT and [c[0] for c in d.expected] == [c[0] for c in d.observed]:
+    if not silent(d.observed) and [c[0] for c in d.expected] == [c[0] for c in d.observed]:
         step = story.doing
         asked = isinstance(step, (Backward, Grad)) and step.create_graph
         yield (f"{story.code(story.step)} is asked to record what it computes, and hooks belong to it." if asked else
@@ -73,7 +76,7 @@ def called(story: Story) -> Iterator[str]:
         return
     place, hook = found
     me = variable(hook.target)
-    if story.difference.expected in SILENT:
+    if silent(story.difference.expected):
         yield from _unheard(story, [hook])
         return
     yield f"{story.code(place)} hangs on {me}: the hook {WHEN[hook.kind].format(me)}."
@@ -92,7 +95,7 @@ def sequence(story: Story) -> Iterator[str]:
     """In which order the hooks of several tensors are called."""
     hooks = {s.out: s.target for _, s in story.taken(Hook)}
     expected = story.difference.expected
-    if expected in SILENT:
+    if silent(expected):
         yield from _unheard(story, [s for _, s in story.taken(Hook)])
         return
     targets = list(dict.fromkeys(hooks[h] for h in expected if h in hooks))
@@ -119,13 +122,13 @@ def calls_in_words(facet: str, expected: Any, observed: Any) -> tuple[str, str]:
         handles = [_handles(side, facet) for side in (expected, observed)]
         modes = facet == "order" and handles[0] == handles[1]
         return _in_turn(expected, handles[0], modes), _in_turn(observed, handles[1], modes)
-    right, wrong = (None if side in SILENT else side for side in (expected, observed))
+    right, wrong = (None if silent(side) else side for side in (expected, observed))
     return contrast(right, wrong, text=_CALLS[facet])
 
 
 def _handles(calls: Any, facet: str) -> list[int]:
     """The hooks that were called."""
-    return [] if calls in SILENT else [call[0] for call in calls] if facet == "order" else list(calls)
+    return [] if silent(calls) else [call[0] for call in calls] if facet == "order" else list(calls)
 
 
 def _in_turn(calls: Any, handles: list[int], modes: bool) -> str:
