@@ -49,7 +49,7 @@ SPOILERS = {
     "huge": lambda line: [write(b'{"seq":' + b"1" * (1 << 20)) for _ in range(200)],
     "object": sights((0, 0, "value", {"a": 1})),
     "text": sights((0, 0, "value", ["much", "text"])),
-    "number-too-large": change(sights=[[0, 0, "value", 10**30]]),
+    "number-too-large": change(sights=[[0, 0, "value", 10**400]]),
     "flag": sights((0, 0, "requires_grad", 1)),
     "step": sights((1000, 0, "value", 1.0)),
     "facet": sights((0, 0, "colour", "red")),
