@@ -25,6 +25,7 @@ from conformance.scope import Scope
 
 BASELINE = Path("conformance-baseline.json")
 CORPUS = Path("tests/autograd_corpus")
+FORMAT = 1
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -59,6 +60,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         )  # fmt: skip
 
 
+class _Format(msgspec.Struct):
+    """What is read of a file before its format is known."""
+
+    format: int = FORMAT
+
+
 class _Baseline(msgspec.Struct, kw_only=True):
     format: Literal[1] = 1
     known: list[Entry] = []
@@ -82,7 +89,9 @@ def read_baseline(path: Path) -> list[Entry]:
     Raises:
         UsageError: it cannot be read; one line says where and why.
     """
-    return _decoded(path, _Baseline).known  # type: ignore[no-any-return]
+    if not path.exists():
+        raise UsageError(f"there is no baseline {path}: `conformance baseline update ENGINE` makes one")
+    return _decoded(path, _Baseline, "a baseline").known  # type: ignore[no-any-return]
 
 
 def write_baseline(path: Path, entries: Iterable[Entry]) -> None:
@@ -104,10 +113,11 @@ def known(path: Path, today: date | None = None) -> list[Keepsake]:
     Raises:
         UsageError: it cannot be read, or an entry is malformed.
     """
+    entries = read_baseline(path)
     lines = _read(path).split(b"\n")
     day = today or datetime.now(timezone.utc).date()
     kept = []
-    for entry in read_baseline(path):
+    for entry in entries:
         quoted = msgspec.json.encode(entry.id), msgspec.json.encode(entry.rule)
         line = next((k for k, text in enumerate(lines, 1) if all(word in text for word in quoted)), 0)
         place = f"{path}:{line}" if line else str(path)
@@ -116,7 +126,7 @@ def known(path: Path, today: date | None = None) -> list[Keepsake]:
             Keepsake(
                 id=entry.id, rule=entry.rule, program=_program(entry.program, place), place=place, origin="baseline",
                 kind=entry.kind, facet=entry.facet, category=entry.category, reason=entry.reason, link=entry.link,
-                expires=entry.expires, expired=bool(entry.expires) and _day(entry.expires, place) < day,
+                expires=entry.expires, expired=bool(entry.expires) and day_of(entry.expires, place) < day,
             )
         )  # fmt: skip
     return kept
@@ -138,7 +148,7 @@ def corpus(folder: Path) -> list[Keepsake]:
 
 def specimens(folder: Path) -> list[tuple[Path, Specimen]]:
     """The files of a corpus."""
-    found = [(path, _decoded(path, Specimen)) for path in sorted(folder.glob("*.json"))]
+    found = [(path, _decoded(path, Specimen, "a file of a corpus")) for path in sorted(folder.glob("*.json"))]
     for path, specimen in found:
         _check_rule(specimen.rule, str(path))
     return found
@@ -171,12 +181,16 @@ def _read(path: Path) -> bytes:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _decoded(path: Path, kind: type[Any]) -> Any:
-    """A file of ours, by its schema."""
+def _decoded(path: Path, kind: type[Any], what: str) -> Any:
+    """A file of ours, by its schema, if this version can read it."""
+    text = _read(path)
     try:
-        return msgspec.json.decode(_read(path), type=kind)
+        format_ = msgspec.json.decode(text, type=_Format).format
+        if format_ > FORMAT:
+            raise UsageError(f"{path} has format {format_}; this version reads format {FORMAT}: upgrade autograd-conformance")
+        return msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{path}: {error}") from None
+        raise UsageError(f"{path} is not {what}: {error}") from None
 
 
 def _program(document: dict[str, Any], place: str) -> Program:
@@ -193,7 +207,12 @@ def _check_rule(rule: str, place: str) -> None:
         raise UsageError(f"{place}: there is no rule {rule!r} in this version: `conformance rules` lists them")
 
 
-def _day(text: str, place: str) -> date:
+def day_of(text: str, place: str) -> date:
+    """A day as it is written in a baseline.
+
+    Raises:
+        UsageError: it is none.
+    """
     try:
         return date.fromisoformat(text)
     except ValueError:

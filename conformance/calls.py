@@ -1,6 +1,6 @@
 """One application of an op to leaves, drawn so that it fits; and the sweep: every op once in each of its roles.
 
-Random programs meet each of some five hundred ops sooner or later. The sweep meets each at once: differentiated, differentiated
+Random programs meet each of over six hundred ops sooner or later. The sweep meets each at once: differentiated, differentiated
 twice, and at zeros, ties and extremes.
 """
 
@@ -19,7 +19,8 @@ from conformance.slots import FLOATS
 from conformance.values import values
 from conformance.vocabulary import Vocabulary
 
-ATTEMPTS = 40  # draws of operands for an op before it is left out
+ATTEMPTS = 80  # draws of operands for an op before it is left out
+SALTS = (0, 1009, 2003)  # the sweep comes back to an op for other parameters and shapes
 
 
 class Call(NamedTuple):
@@ -43,7 +44,7 @@ def drawn(op: Op, vocabulary: Vocabulary, area: Area, dtype: str | None = None, 
         chosen = generator.operands(op, generator.leaf(requires_grad=False, dtype=dtype))
         if chosen is None:
             continue
-        inputs, params, shapes, _ = chosen
+        inputs, (params, _, _, shapes, _), _ = chosen
         made = {step.out: step for step in generator.steps if isinstance(step, Leaf)}
         if all(s.name in made for s in inputs) and all(map(size, shapes)) and size(inputs[0].shape) > smallest:
             return Call(op, tuple(made[s.name] for s in inputs), params, shapes)
@@ -51,13 +52,17 @@ def drawn(op: Op, vocabulary: Vocabulary, area: Area, dtype: str | None = None, 
 
 
 def sweep(role: Role, vocabulary: Vocabulary) -> Iterator[Program]:
-    """A program for each op of the vocabulary, in this role."""
+    """A program for each op of the vocabulary, in this role; then further ones, with other parameters or shapes."""
     if not set(role.moves) <= vocabulary.moves or not set(role.ops) <= vocabulary.ops:
         return
-    for op in CATALOG.values():
-        if op.name in vocabulary.ops and op.name not in MISBEHAVING and not op.constant and op.kinds[0] == "float":
-            call = drawn(op, vocabulary, BY_NAME[role.area])
-            if call is not None:
+    met: set[tuple[str, str]] = set()
+    for salt in SALTS:
+        for op in CATALOG.values():
+            if op.name not in vocabulary.ops or op.name in MISBEHAVING or op.constant or op.kinds[0] != "float":
+                continue
+            call = drawn(op, vocabulary, BY_NAME[role.area], salt=salt)
+            if call is not None and (op.name, asked := repr((call.params, call.shapes))) not in met:
+                met.add((op.name, asked))
                 yield role.program(call)
 
 

@@ -92,26 +92,31 @@ def _note_gradient(scope: Scope, slot: Slot) -> None:
 def _traverse(scope: Scope, step: Backward | Grad) -> int:
     """What every differentiation exercises; returns the graph it walks."""
     features = graph = 0
-    roots = [scope.slots[r] for r in step.roots]
-    gradients: tuple[Gradient, ...] = step.gradients or (None,) * len(roots)
-    if len(gradients) != len(roots):
-        misfit(f"{len(gradients)} gradients for {len(roots)} roots")
-    for root, gradient in zip(roots, gradients, strict=True):
+    slots, gradients = scope.slots, step.gradients
+    if gradients and len(gradients) != len(step.roots):
+        misfit(f"{len(gradients)} gradients for {len(step.roots)} roots")
+    roots = []
+    for number, name in enumerate(step.roots):
+        root = slots[name]
+        roots.append(root)
         graph |= root.graph
         if not root.requires_grad:
             features |= _F.ROOT_WITHOUT_GRAD
+        gradient: Gradient = gradients[number] if gradients else None
         if gradient is None:
             if size(root.shape) != 1:
                 features |= _F.NON_SCALAR_ROOT
             continue
         features |= _EXPLICIT_GRADIENT
-        if isinstance(gradient, int):
-            shape = scope.slots[gradient].shape
-        else:
+        if type(gradient) is tuple:
             shape = (step.shape if type(step) is Backward else None) or root.shape
             if size(shape) != len(gradient):
                 misfit(f"{len(gradient)} gradient values for shape {shape}")
-        if shape != root.shape:
+        else:
+            shape = slots[gradient].shape  # type: ignore[index]
+            if slots[gradient].dtype != root.dtype:  # type: ignore[index]
+                features |= _F.GRADIENT_OF_OTHER_DTYPE
+        if shape is not root.shape and shape != root.shape:
             features |= _F.GRADIENT_OF_OTHER_SHAPE
     if len(roots) > 1:
         features |= by_roots(step, roots)

@@ -10,20 +10,26 @@ from conformance.features import BITS as _F
 from conformance.program import Backward, Grad
 from conformance.slots import FLOATS, Slot, Storage
 
+_CONSTANT_OPERAND: int = _F.CONSTANT_OPERAND
+_REPEATED_OPERAND: int = _F.REPEATED_OPERAND
+_SKIP: int = _F.SKIP
+_BROADCASTING = frozenset(("binary", "matmul", "inplace"))  # chapters
+
 
 def by_operands(op: Op, inputs: list[Slot], interior: int) -> int:
     """Several operands of one recorded op; `interior` are the slots that are not leaves, as bits."""
     features: int = 0
-    shape, broadcasts = inputs[0].shape, op.chapter in ("binary", "matmul", "inplace")
+    first = inputs[0]
+    shape, depth = first.shape, first.depth
     for number, s in enumerate(inputs):
         if not s.requires_grad and s.dtype in FLOATS:
-            features |= _F.CONSTANT_OPERAND
-        if s in inputs[:number]:
-            features |= _F.REPEATED_OPERAND
-        if broadcasts and s.shape != shape:
+            features |= _CONSTANT_OPERAND
+        if number and s in inputs[:number]:
+            features |= _REPEATED_OPERAND
+        if s.shape != shape and op.chapter in _BROADCASTING:
             features |= by_stretching(shape, s.shape) if op.chapter != "matmul" else by_batches(shape, s.shape)
-        if s.depth != inputs[0].depth and s.graph & inputs[0].graph & interior:
-            features |= _F.SKIP
+        if s.depth != depth and s.graph & first.graph & interior:
+            features |= _SKIP
     return features
 
 
@@ -63,11 +69,11 @@ def by_write(target: Slot, slots: Iterable[Slot], *, recording: bool, inference:
             features |= _F.SAVED_WRITTEN_UNDER_NO_GRAD
         if walked:
             features |= _F.WRITTEN_BETWEEN_BACKWARDS
-        if storage.leaf is not None and not recording:
+        if storage.of_leaf and not recording:
             features |= _F.WEIGHT_UPDATED_IN_FLIGHT
     elif storage.read_at >= 0:
         features |= _F.UNSAVED_WRITTEN
-    if storage.leaf is not None and not recording and _is_stashed(storage, slots):
+    if storage.of_leaf and not recording and _is_stashed(storage, slots):
         features |= _F.STASHED_WEIGHT_UPDATED
     if recording and not target.detached:
         if target.is_leaf and target.requires_grad:
@@ -82,7 +88,7 @@ def by_write(target: Slot, slots: Iterable[Slot], *, recording: bool, inference:
         features |= _F.HOOKED_WRITTEN
     if target.view:
         features |= _F.VIEW_WRITTEN
-    elif any(m.view for m in storage.members):
+    elif any(s.view and s.storage is storage for s in slots):
         features |= _F.BASE_WRITTEN
     if storage.detached:
         features |= _F.DETACHED_WRITTEN if target.detached else _F.SOURCE_WRITTEN

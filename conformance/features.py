@@ -32,6 +32,7 @@ class Feature(IntFlag):
     FUNCTION_ONCE = auto()
     FUNCTION_WRITES = auto()
     FUNCTION_MISBEHAVES = auto()
+    MODE_WITHIN = auto()  # its own code enters a grad mode, by a decorator or as a region that an error leaves
     CHECKPOINT_REENTRANT = auto()
     # operands
     BROADCAST = auto()
@@ -127,6 +128,7 @@ class Feature(IntFlag):
     NON_SCALAR_ROOT = auto()
     ROOT_WITHOUT_GRAD = auto()
     GRADIENT_OF_OTHER_SHAPE = auto()
+    GRADIENT_OF_OTHER_DTYPE = auto()
     UNUSED_INPUT = auto()
     NON_LEAF_FLAG = auto()
     HOOK_WITHOUT_GRADIENT = auto()

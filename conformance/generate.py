@@ -10,8 +10,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from conformance.areas import EXACT_LIMIT, LIMIT, MOST_ELEMENTS, Area
-from conformance.catalog import Bounds, Op, Shape, ShapeError, size
+from conformance.areas import EXACT_LIMIT, LIMIT, Area
+from conformance.catalog import Bounds, Op, size
 from conformance.catalog.overwriting import RESHAPING
 from conformance.chooser import Chooser
 from conformance.features import BITS
@@ -31,8 +31,9 @@ from conformance.program import (
 )
 from conformance.scope import Scope
 from conformance.slots import FLOATS, Slot
-from conformance.values import BANKS, EXACT, GENERAL, GRADIENTS, OFFSETS, SPECIAL, indices, values
+from conformance.values import CONTENTS, EXACT, GENERAL, OFFSETS, SEEDS, SPECIAL, indices
 from conformance.vocabulary import EVERYTHING, MOVE_NAMES, Vocabulary, tables
+from conformance.ways import Way
 
 ORDERED = frozenset(
     ("view", "as_strided")
@@ -40,8 +41,19 @@ ORDERED = frozenset(
 REARRANGING = frozenset(op.name for op in RESHAPING)
 PACKS = BITS.PACKED | BITS.PACKED_AS_COPY | BITS.PACKED_DOUBLED
 
-# Operands of an op, its parameters, and the shapes and bounds of its results.
-Chosen = tuple[list[Slot], dict[str, Any], tuple[Shape, ...], "Bounds | None"]
+# Operands of an op, the way in which it applies to them, and the bounds of its results.
+Chosen = tuple[list[Slot], Way, "Bounds | None"]
+
+
+class _Newest(dict[int, tuple[int, ...]]):
+    """A number of slots -> places in the list of them, from its end: the newer, the oftener."""
+
+    def __missing__(self, count: int) -> tuple[int, ...]:
+        self[count] = tuple([-1 - min(one, other) for one in range(count) for other in range(count)])
+        return self[count]
+
+
+NEWEST = _Newest()
 
 
 class Generator:
@@ -55,11 +67,10 @@ class Generator:
         self.steps: list[AnyStep] = []
         self.exact = area.exact or self.below(2) == 0
         self.exact = self.exact and not area.special
-        self.banks = SPECIAL if area.special else EXACT if self.exact else GENERAL
-        self.dtypes = vocabulary.dtypes
-        self.dtype = self.dtypes[-1 - self.below(len(self.dtypes))]
+        self.contents = CONTENTS[SPECIAL if area.special else EXACT if self.exact else GENERAL]
+        self.dtypes = DTYPES[vocabulary.dtypes[-1 - self.below(len(vocabulary.dtypes))], vocabulary.dtypes]
         self.tables = tables(area.name, vocabulary)
-        self.ranks = vocabulary.ranks
+        self.ops, self.inplace = self.tables.ops[self.exact], self.tables.inplace[self.exact]
         self.live: list[Slot] = []  # slots that may be read
         self.floats: list[Slot] = []  # those of them of floating dtype
         self.next = 0
@@ -70,14 +81,14 @@ class Generator:
         if self.below(2):
             self.leaf()
         low, high = self.area.steps
-        moves = self.tables.moves
-        for _ in range(low + self.below(high - low + 1)):
-            MOVES[moves[self.below(len(moves))]](self)
+        below, moves = self.below, self.tables.moves
+        for _ in range(low + below(high - low + 1)):
+            MOVES[moves[below(len(moves))]](self)
         while self.scope.modes:
             self.emit(Exit())
         if not self.scope.recording:
             self.emit(SetGradMode(True))
-        if not isinstance(self.steps[-1], (Backward, Grad)):
+        if type(self.steps[-1]) not in (Backward, Grad):
             self.backward()
         return Program(tuple(self.steps), self.exact)
 
@@ -109,9 +120,8 @@ class Generator:
         """One of these slots, the newest first and likelier."""
         if not slots:
             return None
-        count = len(slots)
-        one, other = self.below(count), self.below(count)
-        return slots[-1 - (one if one < other else other)]
+        places = NEWEST[len(slots)]
+        return slots[places[self.below(len(places))]]
 
     def requiring(self) -> list[Slot]:
         """Slots that require grad."""
@@ -121,11 +131,14 @@ class Generator:
         """Whether values within these bounds are wanted here."""
         if not self.exact:
             return bounds.lo >= -LIMIT and bounds.hi <= LIMIT
-        return bounds.grain is not None and bounds.magnitude * 2.0**bounds.grain <= EXACT_LIMIT
+        if bounds.grain is None:
+            return False
+        limit = EXACT_LIMIT * 0.5**bounds.grain
+        return bounds.lo >= -limit and bounds.hi <= limit
 
     def gradient(self, root: Slot) -> tuple[float, ...]:
         """Literal values of a gradient for a root: asymmetric, since ones hide transposition and seeding bugs."""
-        return values(GRADIENTS[self.exact], self.below(OFFSETS), size(root.shape))
+        return SEEDS[self.exact][root.shape][self.below(OFFSETS)][0]
 
     # -- moves ---------------------------------------------------------------------------------------------------------
 
@@ -135,12 +148,13 @@ class Generator:
             shape = self.tables.shapes[self.below(len(self.tables.shapes))]
         if requires_grad is None:
             requires_grad = self.below(4) > 0
-        bank = self.banks[self.below(2)]
         if dtype is None:
-            dtype = self.dtype if self.below(16) else self.dtypes[self.below(len(self.dtypes))]
-        numbers = values(bank, self.below(OFFSETS), size(shape))
-        step = Leaf(self.fresh(), shape, numbers, dtype, requires_grad)  # type: ignore[arg-type]
-        slot = self.scope.leaf(step, None if self.area.special else BANKS[bank][1])
+            dtype = self.dtypes[self.below(MOSTLY)]
+        contents = self.contents[shape]
+        numbers, bounds = contents[self.below(len(contents))]
+        step = Leaf(self.next, shape, numbers, dtype, requires_grad)  # type: ignore[arg-type]
+        self.next += 1
+        slot = self.scope.leaf(step, bounds)
         self.steps.append(step)
         self.live.append(slot)
         self.floats.append(slot)
@@ -152,8 +166,8 @@ class Generator:
 
     def op(self) -> None:
         """A pure op on existing operands, or fresh leaves where none fits."""
-        ops = self.tables.ops
-        self.apply(ops[self.below(len(ops))])
+        if self.ops:
+            self.apply(self.ops[self.below(len(self.ops))])
 
     def view(self) -> None:
         """A view."""
@@ -167,48 +181,43 @@ class Generator:
             self.place(op, chosen)
 
     def fitting(self, op: Op, first: Slot | None = None) -> Chosen | None:
-        """What `operands` says for some operand, or the one given, where the results are small enough."""
-        first = first or self.some(self.floats)
-        if first is None or (op.name in ORDERED and not first.contiguous) or op.result_dtype == first.dtype:
+        """What `filled` says for the operand given, or some other or a fresh one, and a way whose results are small enough."""
+        operand = first or self.some(self.floats)
+        if operand is None or (not operand.contiguous and op.name in ORDERED) or op.result_dtype == operand.dtype:
             return None  # a cast to the dtype that a tensor has is the tensor itself
-        chosen = self.operands(op, first)
-        if chosen is not None:
-            for shape in chosen[2]:
-                if size(shape) > MOST_ELEMENTS or len(shape) not in self.ranks:
-                    return None
-        return chosen
+        way = self.tables.ways.draw(self.below, op, operand.shape)
+        if way is not None and way.small:
+            return self.filled(op, operand, way)
+        homes = () if first else self.tables.homes(op)
+        return self.fitting(op, self.leaf(homes[self.below(len(homes))])) if homes else None
 
     def place(self, op: Op, chosen: Chosen) -> None:
         """Add an op with what was chosen for it."""
-        inputs, params, results, bounds = chosen
-        outs = tuple(range(self.next, self.next + len(results)))
+        inputs, (params, _, _, results, _), bounds = chosen
+        known = self.next
         self.next += len(results)
+        outs = tuple(range(known, self.next))
         self.steps.append(Apply(op.name, tuple([s.name for s in inputs]), outs, params))
         for slot in self.scope.grow(outs, op, inputs, results, bounds):
             self.add(slot)
 
     def operands(self, op: Op, first: Slot) -> Chosen | None:
-        """Operands, parameters, shapes and bounds of the results for an op whose first operand is given; None where none fit."""
-        params = op.params(self.chooser, first.shape)
-        if params is None:
-            return None
+        """Operands of an op whose first one is given, a way to apply it, and bounds of the results; None where none fit."""
+        way = self.tables.ways.draw(self.below, op, first.shape)
+        return None if way is None else self.filled(op, first, way)
+
+    def filled(self, op: Op, first: Slot, way: Way) -> Chosen | None:
+        """The operands that this way needs; None where the values would not be wanted here."""
         inputs = [first]
-        try:
-            for need in op.partners(self.chooser, first.shape, params):
-                if len(need.shape) not in self.ranks:
-                    return None
-                if need.dtype == "float":
-                    inputs.append(self.operand(need.shape, None if op.promotes else first.dtype))
-                else:
-                    inputs.append(self.auxiliary(need.shape, need.dtype, need.below))
-            shapes = [s.shape for s in inputs]
-            results = op.shape(shapes, params)
-        except (ShapeError, IndexError):
-            return None
+        for shape, dtype, below in way.needs:
+            if dtype == "float":
+                inputs.append(self.operand(shape, None if op.promotes else first.dtype))
+            else:
+                inputs.append(self.auxiliary(shape, dtype, below))
         if self.area.special:
-            return inputs, params, results, self.scope.bounds(op, inputs, params, shapes)
-        bounds = op.bounds([s.storage.bounds for s in inputs], params, shapes)
-        return (inputs, params, results, bounds) if bounds is not None and self.admits(bounds) else None
+            return inputs, way, self.scope.bounds(op, inputs, way.params, way.shapes)
+        bounds = op.bounds([s.storage.bounds for s in inputs], way.params, way.shapes)
+        return (inputs, way, bounds) if bounds is not None and self.admits(bounds) else None
 
     def operand(self, shape: tuple[int, ...], dtype: str | None) -> Slot:
         """A slot of this shape, of this dtype if one is asked for: mostly an existing one, else a new leaf."""
@@ -231,23 +240,22 @@ class Generator:
         """An in-place op on something that may be written."""
         candidates = self.floats if among is None else among
         target = self.some([s for s in candidates if self.writable(s)])
-        ops = self.tables.inplace
-        if target is None or not ops:
+        if target is None or not self.inplace:
             return
-        op = ops[self.below(len(ops))]
+        op = self.inplace[self.below(len(self.inplace))]
         if op.name in REARRANGING and (target.hooked or target.retained or self.scope.features & PACKS):
             return  # torch leaves hooks with the old history, may fail an assertion, and reads what was packed in the new order
         chosen = self.operands(op, target)
         if chosen is None:
             return
-        inputs, params, _, bounds = chosen
+        inputs, way, bounds = chosen
         if any(s.dtype != target.dtype for s in inputs if s.dtype in FLOATS) or any(s.overlaps for s in inputs):
             return
         if any(s.storage is target.storage and s is not target for s in inputs[1:]):
             return  # torch leaves partly overlapping operands undefined
-        if target in inputs[1:] and op.second == "int64":
-            return  # and so it does for a source that is scattered into itself
-        self.steps.append(Mutate(op.name, target.name, tuple([s.name for s in inputs[1:]]), params))
+        if target in inputs[1:] and (op.second == "int64" or "[" in op.torch):
+            return  # and so it does for a source that is scattered into itself, or written into a part of itself
+        self.steps.append(Mutate(op.name, target.name, tuple([s.name for s in inputs[1:]]), way.params))
         self.scope.write(op, inputs, bounds)
 
     def writable(self, slot: Slot) -> bool:
@@ -258,27 +266,41 @@ class Generator:
             return not slot.multi
         if slot.detached:
             return True
-        leaf = slot.storage.leaf
         if slot.multi or slot.of_leaf or (slot.is_leaf and slot.requires_grad):
             return False
-        return leaf is None or not slot.view
+        return not slot.view or not slot.storage.of_leaf
 
     def roots(self) -> list[Slot]:
         """Roots for a differentiation, mostly one."""
-        requiring = self.requiring()
-        candidates = [s for s in requiring if not s.is_leaf] or requiring
+        scope = self.scope
+        requiring = scope.requiring & ~scope.gone
+        candidates = requiring & scope.interior or requiring
         if not candidates:
             return []
-        consumed = self.scope.consumed
-        fresh = [s for s in candidates if not s.above & consumed] or candidates
-        root = fresh[-1] if self.below(3) else fresh[self.below(len(fresh))]
-        return [root, candidates[self.below(len(candidates))]] if not self.below(8) else [root]
+        consumed = scope.consumed
+        if not consumed and self.below(3):
+            root = scope.slots[candidates.bit_length() - 1]  # the newest
+        else:
+            fresh = self.among(candidates, consumed) or self.among(candidates)
+            root = fresh[-1] if consumed and self.below(3) else fresh[self.below(len(fresh))]
+        if self.below(8):
+            return [root]
+        others = self.among(candidates)
+        return [root, others[self.below(len(others))]]
+
+    def among(self, names: int, consumed: int = 0) -> list[Slot]:
+        """The slots of these names, as bits, whose graph does not go over one of those consumed."""
+        return [s for s in self.floats if names >> s.name & 1 and not s.above & consumed]
 
     def seeds(self, roots: list[Slot]) -> tuple[Gradient, ...]:
         """Gradients for the roots: implicit where all are scalars, half of the time."""
-        if all([size(r.shape) == 1 for r in roots]) and not self.below(2):
-            return ()
-        return tuple([self.gradient(r) for r in roots])
+        for root in roots:
+            if size(root.shape) != 1:
+                break
+        else:
+            if not self.below(2):
+                return ()
+        return tuple([self.gradient(root) for root in roots])
 
     def backward(self, *, named: bool = False) -> None:
         """backward() from one or several roots."""
@@ -301,9 +323,16 @@ class Generator:
             self.emit(Backward((root.name,), self.seeds([root]), (None, True)[self.below(2)]))
 
 
+MOSTLY = 16  # one in so many leaves has another dtype than the program's
+DTYPES: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {
+    (own, dtypes): (own,) * (MOSTLY - 1) + (dtypes[0] if own != dtypes[0] else dtypes[-1],)
+    for dtypes in (FLOATS, *((dtype,) for dtype in FLOATS))
+    for own in dtypes
+}
 MOVES: dict[str, Callable[[Generator], Any]] = {name: FURTHER_MOVES.get(name) or getattr(Generator, name) for name in MOVE_NAMES}
 
 
+# There are some two thousand plans, so that a long run meets each again and again. What is kept is only read.
 @lru_cache(maxsize=4096)
 def planned(chosen: Plan) -> tuple[Program, Scope]:
     """The program of a plan. Its scope does not depend on the values, which are all that the offset chooses."""

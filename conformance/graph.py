@@ -119,6 +119,7 @@ class Trace:
         self.home: dict[int, int] = {}  # slot -> the step whose node it comes from
         self.regions: list[str] = []
         self.hooked: dict[int, int] = {}  # handle -> the slot that it hangs on
+        self.assigning: set[int] = set()  # the steps that set a gradient themselves
 
     @classmethod
     def of(cls, program: Program, end: int) -> Trace:
@@ -135,6 +136,8 @@ class Trace:
             storage = self.scope.slots[step.target].storage
             self.writes.append(Write(storage, step.op, variable(step.target), storage.version, place))
         self.scope.apply(step)
+        if isinstance(step, (ZeroGrad, AssignGrad)):
+            self.assigning.add(place)
         if type(step) in _TAKERS:
             _TAKERS[type(step)](self, place, step, before)
         if place in self.nodes:
@@ -269,7 +272,7 @@ class _Wrong:
             self._version(trace, difference)
         if difference.facet == "error" and not self.writes:
             edges = [e for e in trace.edges if e.target == difference.step and e.kind == "walk"]
-        elif difference.facet in ("grad", "called", "value"):
+        elif difference.facet in ("grad", "called", "value") and difference.step not in trace.assigning:
             edges = self._gradient(trace, difference)
         self.labels.update(dict.fromkeys(edges, _said(difference)))
         self.edges = {*edges, *self.writes}

@@ -50,11 +50,11 @@ def set_requires_grad(scope: Scope, step: SetRequiresGrad) -> None:
         scope.features |= 0 if step.value else _F.NON_LEAF_FLAG
         return
     scope.features |= _F.STAGE_BOUNDARY if slot.detached else _F.FLAG_SET
-    for member in slot.storage.members:
+    for member in list(scope.sharing(slot.storage)):
         if member is slot or (member.view and member.is_leaf and member.base is slot):
             scope.flag(member, step.value)
     if step.value and not slot.detached:
-        slot.storage.leaf = slot
+        slot.storage.of_leaf = True
 
 
 def retain_grad(scope: Scope, step: RetainGrad) -> None:
@@ -78,6 +78,7 @@ def drop(scope: Scope, step: Drop) -> None:
     """A variable goes."""
     slot = scope.slots[step.target]
     slot.alive = False
+    scope.gone |= 1 << slot.name
     scope.features |= _F.DROPPED
     if slot.storage.detached and not slot.detached:
         scope.features |= _F.DROPPED_SOURCE

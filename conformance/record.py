@@ -288,7 +288,8 @@ def parse(lines: Iterable[bytes]) -> Iterator[AnyLine]:
                 _check_format(_first.decode(line).format)
             yield _decoder.decode(line)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise RecordError(f"line {number}: {error}") from None
+            what = "this is not a record: " if number == 1 else ""
+            raise RecordError(f"{what}line {number}: {error}") from None
 
 
 def read(path: Path) -> Record:

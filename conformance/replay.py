@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from conformance.explain import explain, rows
 from conformance.judge import Judge
 from conformance.observe import facets_of
 from conformance.program import InvalidProgram, Program
-from conformance.record import Failure, RecordError, read
+from conformance.record import Failure, RecordError, assemble, parse
 from conformance.remote.executor import executor
 from conformance.remote.limits import Isolation
 from conformance.remote.loading import load
@@ -38,21 +40,29 @@ def find(what: str, reports: Path) -> tuple[Program, str | None]:
         except InvalidProgram as error:
             raise UsageError(f"{what} is not a program: {error}") from None
         return found, None
-    matches = [(failure.reduced, engine) for failure, engine in failures(reports) if failure.id.startswith(what)]
+    matches = {failure.id: (failure.reduced, engine) for failure, engine in failures(reports) if failure.id.startswith(what)}
+    if len(matches) > 1:
+        raise UsageError(
+            f"{what!r} is the beginning of {len(matches)} ids, such as {' and '.join(sorted(matches)[:2])}: type more"
+        )
     if not matches:
         raise UsageError(
             f"no file and no failure {what!r} in the records below {reports}/: name a program's JSON file, or run first"
         )
-    reduced, engine = matches[-1]
+    ((reduced, engine),) = matches.values()
     return program.from_builtins(reduced), engine
 
 
 def failures(reports: Path) -> Iterator[tuple[Failure, str]]:
-    """The failures of all records below a folder, each with the engine it was recorded on."""
-    for file in sorted(reports.glob("**/record.jsonl")):
+    """The failures of all records below a folder, those of the history too, each with the engine it was recorded on.
+
+    The records that lie open come last, since a failure may be in several.
+    """
+    for file in (*sorted(reports.glob("**/*.jsonl.gz")), *sorted(reports.glob("**/record.jsonl"))):
         try:
-            record = read(file)
-        except (RecordError, OSError):
+            with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as lines:
+                record = assemble(parse(lines))
+        except (RecordError, OSError, EOFError, zlib.error):
             continue
         yield from ((failure, record.header.engine) for failure in record.failures)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import platform
 import shlex
@@ -23,7 +24,7 @@ from conformance._version import __version__
 from conformance.areas import AREAS
 from conformance.capabilities import undeclared
 from conformance.engine import Engine, language_of
-from conformance.errors import EngineLost
+from conformance.errors import EngineLost, UsageError
 from conformance.explain import explain, rows
 from conformance.fold import CAUSES_PER_RULE, Fold
 from conformance.graph import graph
@@ -67,6 +68,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     baseline: str = ""
     corpus: str = ""
     every_cause: bool = False
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None and not math.isfinite(self.seconds):
+            raise UsageError(f"a budget of {self.seconds} seconds never ends: give a number of seconds")
 
     @property
     def chosen(self) -> tuple[Rule, ...]:

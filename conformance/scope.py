@@ -6,6 +6,7 @@ The scope follows PyTorch's rules closely enough to steer generation; what a pro
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from conformance import differentiation, protocol
@@ -44,6 +45,7 @@ _FILLED: int = _F.FILLED
 _NOTHING_REQUIRES_GRAD: int = _F.NOTHING_REQUIRES_GRAD
 _DETACHED_USED: int = _F.DETACHED_USED
 _FAN_OUT: int = _F.FAN_OUT
+_UNRECORDED: int = _F.UNRECORDED
 
 
 class Scope:
@@ -60,11 +62,9 @@ class Scope:
         self.filled = self.requiring = self.interior = self.reused = 0
         self.backwards = 0
         self.accumulated = 0
-        self.consumed = 0
+        self.consumed = self.gone = 0
         self.retained = 0
         self.higher = 0
-        self.ops: set[str] = set()
-        self.dtypes: set[str] = set()
 
     @classmethod
     def of(cls, program: Program) -> Scope:
@@ -99,12 +99,11 @@ class Scope:
         bit = 1 << out
         self.filled |= bit
         if requires_grad:
-            storage.leaf = slot
+            storage.of_leaf = True
             self.requiring |= bit
         if step.values:
             self.features |= _FILLED
         self.slots[out] = slot
-        self.dtypes.add(dtype)
         return slot
 
     def _check_leaf(self, step: Leaf) -> Bounds:
@@ -144,21 +143,22 @@ class Scope:
             graph = self._record(op, inputs[:1] if op.severed else inputs)
         recorded = graph != 0
         depth = 1 + (first.depth if len(inputs) == 1 else max([s.depth for s in inputs]))
-        self.ops.add(op.name)
         view = op.view and (op.name != "reshape" or first.contiguous)
         indices_from = len(shapes) - op.index_outputs
         constants_from = indices_from - op.constant_outputs
         made = []
-        for number, (out, shape) in enumerate(zip(outs, shapes, strict=True)):
+        for number, out in enumerate(outs):
             if view:
-                slot = Slot(out, shape, dtype, first.storage, recorded)
+                slot = Slot(out, shapes[number], dtype, first.storage, recorded)
                 self._make_view(slot, first, op, len(shapes))
-            elif number < indices_from:
-                slot = Slot(out, shape, dtype, Storage(bounds), recorded and number < constants_from)
-                self._describe(slot, op, inputs)
             else:
-                slot = Slot(out, shape, "int64", Storage(bounds), False)
-                self._describe(slot, op, inputs)
+                kind = dtype if number < indices_from else "int64"
+                slot = Slot(out, shapes[number], kind, Storage(bounds), recorded and number < constants_from)
+                for s in inputs:
+                    if not s.contiguous:
+                        slot.contiguous = False
+                if op.view or op.name == "clone":
+                    self._describe(slot, op, first)
             if recorded and slot.requires_grad:
                 slot.is_leaf = False
                 slot.above = graph
@@ -171,7 +171,7 @@ class Scope:
             made.append(slot)
         if op.new_leaf:
             self.flag(made[0], True)
-            made[0].storage.leaf = made[0]
+            made[0].storage.of_leaf = True
         if self.inference and not view:
             for slot in made:
                 slot.storage.inference = True
@@ -194,15 +194,11 @@ class Scope:
         slot.graph = bit if value else 0
         self.requiring = self.requiring | bit if value else self.requiring & ~bit
 
-    def _describe(self, slot: Slot, op: Op, inputs: list[Slot]) -> None:
-        """What is rarely so of a result with memory of its own."""
-        for s in inputs:
-            if not s.contiguous:
-                slot.contiguous = False
+    def _describe(self, slot: Slot, op: Op, first: Slot) -> None:
+        """A clone, or a reshape that may be a view after all: through that nothing is to be written."""
         if op.name == "clone":
-            slot.storage.clone_of = inputs[0].storage
-        if op.view:  # a reshape that may be a view after all: nothing is to be written through it
-            first = inputs[0]
+            slot.storage.clone_of = first.storage
+        else:
             slot.of_leaf = first.of_leaf or (first.is_leaf and first.requires_grad)
             slot.overlaps = True
 
@@ -250,13 +246,13 @@ class Scope:
             self.features |= _F.POLE
             bounds = UNKNOWN
         target = inputs[0]
-        self.ops.add(op.name)
         storage = target.storage
         self.features |= by_write(
             target, self.slots.values(), recording=self.recording, inference=self.inference, walked=self.backwards > 0
         )
         storage.version += 1
-        whole = not target.view and len(storage.members) == 1
+        members = list(self.sharing(storage))
+        whole = not target.view and len(members) == 1
         storage.bounds = bounds if whole else union(storage.bounds, bounds)
         graph = self._record(op, inputs)
         if graph:
@@ -265,7 +261,7 @@ class Scope:
             if not target.shape:
                 self.features |= _ZERO_DIM
             base = target.base
-            for member in storage.members:
+            for member in members:
                 if member.base is base:
                     member.requires_grad = True
                     member.is_leaf = False
@@ -279,6 +275,10 @@ class Scope:
 
     # -- shared ---------------------------------------------------------------------------------------------------------
 
+    def sharing(self, storage: Storage) -> Iterator[Slot]:
+        """The slots that lie in this memory."""
+        return (s for s in self.slots.values() if s.storage is storage)
+
     def _op(self, name: str, *, inplace: bool) -> Op:
         """The catalogue's row, of the right kind."""
         op = CATALOG.get(name)
@@ -286,7 +286,7 @@ class Scope:
             misfit(f"the catalogue has no {'in-place ' if inplace else ''}op {name!r}")
         return op
 
-    def bounds(self, op: Op, inputs: list[Slot], params: dict[str, Any], operands: list[Shape]) -> Bounds | None:
+    def bounds(self, op: Op, inputs: list[Slot], params: dict[str, Any], operands: Sequence[Shape]) -> Bounds | None:
         """Bounds of the results; None where operands may lie outside the domain in which the op is well conditioned."""
         try:
             bounds = op.bounds([s.storage.bounds for s in inputs], params, operands)
@@ -307,7 +307,10 @@ class Scope:
     def _promote(self, inputs: list[Slot]) -> str:
         """The dtype of a result: float64 wins; a 0-dim operand does not promote others of its kind."""
         dtype = inputs[0].dtype
-        if all([s.dtype == dtype or s.dtype not in FLOATS for s in inputs]):
+        for s in inputs:
+            if s.dtype != dtype and s.dtype in FLOATS:
+                break
+        else:
             return dtype
         self.features |= _F.MIXED_DTYPES
         ranked = {s.dtype for s in inputs if s.dtype in FLOATS and s.shape}
@@ -325,7 +328,7 @@ class Scope:
                     self.features |= _DETACHED_USED
             return 0
         if not self.recording:
-            self.features |= _F.UNRECORDED
+            self.features |= _UNRECORDED
             return 0
         features = op.features
         if len(inputs) > 1:

@@ -26,37 +26,51 @@ def bounds_of(values: tuple[float, ...]) -> Bounds:
 
 
 class Storage:
-    """Memory shared by a tensor and its aliases. `saved_input_at` and the like are versions; -1 is never."""
+    """Memory shared by a tensor and its aliases. `saved_input_at` and the like are versions; -1 is never.
 
-    version = 0
-    saved_input_at = saved_output_at = read_at = -1
-    detached = False
-    of_gradient = False  # it is, or may be, the memory of a gradient
-    inference = False  # it was made in inference mode
-    unrecorded = False  # a view was made under no_grad: after a write torch raises when asked for that view's is_leaf
-    leaf: Slot | None = None
-    clone_of: Storage | None = None
+    It does not know the tensors that lie in it: a circle would leave every program to the garbage collector.
+    """
+
+    __slots__ = (
+        "bounds", "clone_of", "detached", "inference", "of_gradient", "of_leaf", "read_at", "saved_input_at", "saved_output_at",
+        "unrecorded", "version",
+    )  # fmt: skip
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
-        self.members: list[Slot] = []
+        self.version = 0
+        self.saved_input_at = self.saved_output_at = self.read_at = -1
+        self.detached = False
+        self.of_gradient = False  # it is, or may be, the memory of a gradient
+        self.inference = False  # it was made in inference mode
+        self.unrecorded = False  # a view was made under no_grad: after a write torch raises when asked for that view's is_leaf
+        self.of_leaf = False  # it is, or was, the memory of a leaf that requires grad
+        self.clone_of: Storage | None = None
 
 
 class Slot:
-    """One tensor of the program. What is rarely so has its default here, since a slot is made for every tensor generated."""
+    """One tensor of the program."""
 
-    is_leaf = contiguous = alive = True
-    # curved: gradients through this tensor depend on a tensor that requires grad; of_leaf: a view of a leaf that does.
-    curved = view = multi = overlaps = detached = of_leaf = retained = hooked = False
-    uses = 0
-    depth = 0  # the length of the longest path to a leaf
-    above = 0  # the slots on the graph that ends here, as bits, without the slot itself
-    parent: Slot | None = None
+    __slots__ = (
+        "above", "alive", "contiguous", "curved", "depth", "detached", "dtype", "graph", "hooked", "is_leaf", "multi", "name",
+        "of_leaf", "overlaps", "parent", "requires_grad", "retained", "shape", "storage", "uses", "view",
+    )  # fmt: skip
 
     def __init__(self, name: int, shape: Shape, dtype: str, storage: Storage, requires_grad: bool) -> None:
-        self.name, self.shape, self.dtype, self.storage, self.requires_grad = name, shape, dtype, storage, requires_grad
+        self.name = name
+        self.shape = shape
+        self.dtype = dtype
+        self.storage = storage
+        self.requires_grad = requires_grad
+        self.is_leaf = self.contiguous = self.alive = True
+        self.view = self.multi = self.overlaps = self.detached = self.retained = self.hooked = False
+        self.curved = False  # gradients through this tensor depend on a tensor that requires grad
+        self.of_leaf = False  # it is a view of a leaf that requires grad
+        self.uses = 0
+        self.depth = 0  # the length of the longest path to a leaf
+        self.above = 0  # the slots on the graph that ends here, as bits, without the slot itself
         self.graph = 1 << name if requires_grad else 0
-        storage.members.append(self)
+        self.parent: Slot | None = None
 
     @property
     def base(self) -> Slot:

@@ -1,10 +1,13 @@
-"""The same program at other values: in float64, with its leaves moved a little, with every graph retained."""
+"""The same program at other values: in float64, with its leaves moved a little, with every graph retained; and with its uses told
+apart."""
 
 from __future__ import annotations
 
 import msgspec
 
-from conformance.program import AnyStep, Apply, Backward, Grad, Leaf, Program
+from conformance.catalog import CATALOG
+from conformance.program import AnyStep, Apply, Backward, Grad, Hook, Leaf, Program
+from conformance.scope import Scope
 
 _replace = msgspec.structs.replace
 
@@ -45,3 +48,36 @@ def retained(program: Program) -> Program:
     return Program(
         tuple(_replace(s, retain_graph=True) if isinstance(s, (Backward, Grad)) else s for s in program.steps), program.exact
     )
+
+
+def with_uses_apart(program: Program) -> tuple[Program, dict[int, int]]:
+    """Every use of a tensor by an op gets a copy of it, with a hook that sees what comes back through this use alone.
+
+    So the terms are seen of which a gradient is the sum. Gives the tensor of each hook. What views are taken of stays as it is,
+    and so does what functions of the user's are given.
+    """
+    scope = Scope()
+    steps: list[AnyStep] = []
+    fresh = max((name for step in program.steps for name in (*step.makes(), *step.reads())), default=0)
+    used: dict[int, int] = {}
+    for step in program.steps:
+        if isinstance(step, Apply) and scope.recording and not _needs_itself(step.op):
+            copies = []
+            for name in step.inputs:
+                if scope.slots[name].requires_grad:
+                    copy, hook = fresh + 1, fresh + 2
+                    fresh = hook
+                    steps += [Apply("clone", (name,), (copy,)), Hook(hook, copy)]
+                    used[hook] = name
+                    name = copy
+                copies.append(name)
+            steps.append(_replace(step, inputs=tuple(copies)))
+        else:
+            steps.append(step)
+        scope.apply(step)
+    return Program(tuple(steps), program.exact), used
+
+
+def _needs_itself(op: str) -> bool:
+    """Whether an op does something else with a copy of its operand than with the operand."""
+    return CATALOG[op].view or CATALOG[op].chapter in ("function", "checkpoint")

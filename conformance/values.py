@@ -8,7 +8,8 @@ from __future__ import annotations
 import random
 from functools import lru_cache
 
-from conformance.catalog import Bounds
+from conformance.catalog import Bounds, Shape, size
+from conformance.slots import bounds_of
 
 _LENGTH = 160
 _OFFSETS = 12
@@ -35,7 +36,7 @@ BANKS: dict[str, tuple[tuple[float, ...], Bounds]] = {
 SPECIAL = ("special", "ties")
 EXACT = ("integers", "halves")
 GENERAL = ("positive", "signed")
-GRADIENTS = {True: "integers", False: "signed"}
+GRADIENTS = {True: "integers", False: "signed"}  # whether values are exact -> the bank of gradients
 
 
 @lru_cache(maxsize=8192)
@@ -53,3 +54,21 @@ def indices(offset: int, count: int, below: int) -> tuple[float, ...]:
 
 
 OFFSETS = _OFFSETS
+
+
+class Contents(dict[Shape, tuple[tuple[tuple[float, ...], Bounds], ...]]):
+    """Shape -> all that a tensor of it may hold from these banks, each with its bounds: those of the bank, or its very own."""
+
+    def __init__(self, *banks: str) -> None:
+        super().__init__()
+        self._banks = banks
+
+    def __missing__(self, shape: Shape) -> tuple[tuple[tuple[float, ...], Bounds], ...]:
+        drawn = [(bank, values(bank, offset, size(shape))) for offset in range(OFFSETS) for bank in self._banks]
+        own = self._banks == SPECIAL
+        self[shape] = tuple([(numbers, bounds_of(numbers) if own else BANKS[bank][1]) for bank, numbers in drawn])
+        return self[shape]
+
+
+CONTENTS = {banks: Contents(*banks) for banks in (SPECIAL, EXACT, GENERAL)}
+SEEDS = {exact: Contents(bank) for exact, bank in GRADIENTS.items()}

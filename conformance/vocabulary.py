@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from itertools import islice
 from typing import NamedTuple
 
-from conformance.areas import BY_NAME, Area
-from conformance.catalog import CATALOG, MISBEHAVING
+from conformance.areas import BY_NAME, SHAPES, Area
+from conformance.catalog import CATALOG, MISBEHAVING, Bounds, Op, Shape
+from conformance.chooser import SeededChooser
 from conformance.engine import Engine, promised
 from conformance.slots import FLOATS
+from conformance.ways import Way, ways
 
 # Move of generation -> what an engine must have for it: methods of its adapter, traits, or in-place ops.
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -28,7 +32,10 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "bad_hook": ("hook",), "bad_export": ("export",), "bad_assignment": ("set_gradient",),
     "hook": ("hook",), "unhook": ("unhook",), "packing": ("saved_tensors_hooks",),
     "switch": ("set_grad_enabled",), "thread": ("grad_mode",), "inference": ("inference_mode",), "export": ("export",),
-    "assign_grad": ("set_gradient",), "handed_gradient": ("backward",), "write_grad": ("gradient", "in-place"),
+    "assign_grad": ("set_gradient",), "handed_gradient": ("backward",),
+    "gradient_of_other_dtype": ("backward", "copy", "gradient"), "rearranged": ("in-place", "backward"),
+    "hooked_then_written": ("hook", "in-place", "backward"),
+    "higher_packed": ("saved_tensors_hooks", "grad", "higher-order"), "write_grad": ("gradient", "in-place"),
 }  # fmt: skip
 MOVE_NAMES = tuple(NEEDS)
 RANKS = (0, 1, 2, 3, 4)  # how many dimensions tensors of a program have
@@ -57,6 +64,39 @@ EVERYTHING = Vocabulary(frozenset(CATALOG), frozenset(MOVE_NAMES), FLOATS)
 
 
 SPREAD = 240  # entries of a table for each unit of weight: more than any chapter has ops
+WHOLE = (Bounds(-3.0, 3.0, 0), Bounds(0.0, 3.0, 0), Bounds(1.0, 2.0, 0), Bounds(1.0, 1.0, 0))  # of operands of whole numbers
+TRIED = 6  # ways of an op by which it is told whether it is ever exact: no parameter has been seen to decide it
+
+
+@cache
+def exact_ops() -> frozenset[str]:
+    """Ops that have exact results of whole numbers: of the others, programs with exact values can have none."""
+    return frozenset(name for name, op in CATALOG.items() if any(_is_exact(op, way) for way in _some_ways(op)))
+
+
+def _some_ways(op: Op) -> list[Way]:
+    """A few of the ways in which an op applies."""
+    below, known = SeededChooser(0).below, ways(RANKS)
+    drawn = (known.draw(below, op, shape) for shape in SHAPES for _ in range(2))
+    return list(islice((way for way in drawn if way is not None), TRIED))
+
+
+def _is_exact(op: Op, way: Way) -> bool:
+    """Whether this way keeps some whole numbers exact."""
+    for bounds in WHOLE:
+        try:
+            result = op.bounds([bounds] * len(way.shapes), way.params, way.shapes)
+        except (ArithmeticError, ValueError):
+            continue
+        if result is not None and result.grain is not None:
+            return True
+    return False
+
+
+def _spread(rows: Sequence[Op], chapters: dict[str, int]) -> tuple[Op, ...]:
+    """Ops by the weights of their chapters."""
+    by_chapter = {chapter: [op for op in rows if op.chapter == chapter] for chapter in chapters}
+    return tuple(ops[i % len(ops)] for chapter, ops in by_chapter.items() for i in range(chapters[chapter] * SPREAD) if ops)
 
 
 class Tables:
@@ -66,20 +106,29 @@ class Tables:
         known = vocabulary.ops - frozenset(MISBEHAVING)
         rows = [op for op in CATALOG.values() if op.name in known and (area.own or "own" not in op.saves)]
         self.names = vocabulary.ops
+        self.ways = ways(vocabulary.ranks)
         self.shapes = tuple(shape for shape in area.shapes if len(shape) in vocabulary.ranks) or ((1,) * vocabulary.ranks[0],)
         self.moves = tuple(m for m, weight in area.moves.items() if m in vocabulary.moves for _ in range(weight))
-        by_chapter = {chapter: [op for op in rows if op.chapter == chapter] for chapter in area.chapters}
-        self.ops = tuple(
-            ops[i % len(ops)] for chapter, ops in by_chapter.items() for i in range(area.chapters[chapter] * SPREAD) if ops
-        )
+        exact = [op for op in rows if op.name in exact_ops()]
+        # Whether values are exact -> ops, and in-place ones.
+        self.ops = {False: _spread(rows, area.chapters), True: _spread(exact, area.chapters)}
+        self.inplace = {
+            is_exact: tuple(op for op in some if op.inplace and op.kinds[0] == "float")
+            for is_exact, some in ((False, rows), (True, exact))
+        }
         self.views = tuple(op for op in rows if op.view)
-        self.inplace = tuple(op for op in rows if op.inplace and op.kinds[0] == "float")
+        self._homes: dict[str, tuple[Shape, ...]] = {}
+
+    def homes(self, op: Op) -> tuple[Shape, ...]:
+        """Shapes of leaves that fit this op, as far as a few ways of each tell."""
+        if op.name not in self._homes:
+            below = SeededChooser(0).below
+            ways = ((shape, self.ways.draw(below, op, shape)) for shape in self.shapes for _ in range(2))
+            self._homes[op.name] = tuple(dict.fromkeys(shape for shape, way in ways if way is not None and way.small))
+        return self._homes[op.name]
 
 
 @lru_cache(maxsize=256)
 def tables(area: str, vocabulary: Vocabulary) -> Tables:
     """The tables of an area for a vocabulary."""
     return Tables(BY_NAME[area], vocabulary)
-
-
-# There are some two thousand plans, so that a long run meets each again and again. What is kept is only read.

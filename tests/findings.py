@@ -1,7 +1,8 @@
 """The scripts of docs/findings.md: read, run where their engine is, and held against what the page says comes of them.
 
 `python findings.py` makes an environment for each engine, as the page says what it needs, and runs all scripts in it;
-`python findings.py autograd mlx=path/to/python` only these, one in an environment that is there.
+`python findings.py autograd mlx=path/to/python` only these, one in an environment that is there. What is wrong by mathematics is
+held against finite differences too (`referee.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
+
+import referee
 
 PAGE = Path(__file__).parents[1] / "docs" / "findings.md"
 SECONDS = 300
@@ -128,8 +131,11 @@ def main(chosen: list[str]) -> int:
         for finding in section.findings:
             found = run(finding, place, section.settings)
             right = same(finding.printed, found)
-            wrong += not right
+            verdict = referee.verdict(section.name, finding.title, found)
+            wrong += not right or verdict.startswith(referee.NOT_REFUTED)
             print(f"{'as told' if right else 'OTHERWISE'}  {section.engine}: {finding.title}", flush=True)
+            if verdict:
+                print(f"         {verdict}", flush=True)
             if not right:
                 print(found)
     return int(wrong > 0)

@@ -115,6 +115,15 @@ class NoneIsNothing(TorchEngine):
         super().backward(roots, gradients, *more)
 
 
+class OneDtypeOnly(TorchEngine):
+    """A gradient of another dtype than its root is refused."""
+
+    def backward(self, roots: Any, gradients: Any, *more: Any) -> None:
+        if any(g is not None and g.dtype != r.dtype for r, g in zip(roots, gradients or (), strict=False)):
+            raise RuntimeError("the dtypes of roots and gradients differ")
+        super().backward(roots, gradients, *more)
+
+
 def below(node: Any) -> set[Any]:
     """The nodes that a node leads to."""
     found: set[Any] = set()
@@ -235,6 +244,8 @@ PROTOCOL = (
     Mutant("any gradient may be assigned", MisfitsPass, "identity.assigned-misfit"),
     Mutant("gradients are read as copies", GradientsAreCopied, "identity.gradient-object"),
     Mutant("clone shares memory", with_call("clone", Alias.apply), "identity.results"),
+    Mutant("a decorator of no_grad does nothing", with_call("made_by_decorated", lambda a: a * 2.0), "grad_modes.within"),
+    Mutant("gradients of another dtype are refused", OneDtypeOnly, "roots.other-dtype", "differs"),
     Mutant("implicit gradients count nothing", NoneIsNothing, "roots.some-implicit"),
     Mutant("inner roots are left out", OuterRootsOnly, "roots.nested"),
     Mutant("stretched axes get the mean", averaged(lambda a, b, both: len(a) == len(b)),

@@ -5,7 +5,10 @@ from conformance.catalog import (
     arithmetic,
     checkpoints,
     comparison,
+    complexes,
+    counted,
     creation,
+    decompositions,
     folding,
     functions,
     indexing,
@@ -19,6 +22,7 @@ from conformance.catalog import (
     rearranging,
     special,
     structure,
+    windows,
 )
 from conformance.catalog.bounds import Bounds, Shape, size, union
 from conformance.catalog.op import Need, Op
@@ -31,9 +35,13 @@ TABLES = (
     arithmetic,
     structure,
     rearranging,
+    counted,
     ordering,
     folding,
     products,
+    decompositions,
+    windows,
+    complexes,
     losses,
     layers,
     indexing,

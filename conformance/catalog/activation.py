@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from conformance.catalog import draws, shapes
 from conformance.catalog.bounds import Bounds, BoundsRule, Shape, away_from_zero, finer, growing, mixed, within
-from conformance.catalog.op import Op
-from conformance.catalog.pointwise import F, Many, Params, Shapes, clamped, point, unary
+from conformance.catalog.op import Need, Op
+from conformance.catalog.pointwise import F, Many, Params, Shapes, clamped, point, scaled, unary
 from conformance.chooser import Chooser
 
 
@@ -34,6 +34,29 @@ def shrunk(xs: Many, p: Params, s: Shapes) -> Bounds:
 def thresholded(xs: Many, p: Params, s: Shapes) -> Bounds:
     """a, or the value below the threshold"""
     return mixed([xs[0], point(p["value"])], p, s)
+
+
+def halved_below(xs: Many, p: Params, s: Shapes) -> Bounds:
+    """a, or half of it"""
+    return mixed([xs[0], scaled(xs[0], 0.5)], p, s)
+
+
+def sloped(xs: Many, p: Params, s: Shapes) -> Bounds:
+    """a, or a * b"""
+    top = xs[0].magnitude * max(1.0, xs[1].magnitude)
+    return Bounds(-top, top, None if xs[0].grain is None or xs[1].grain is None else xs[0].grain + xs[1].grain)
+
+
+def one_slope(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
+    """A slope for all, or one for each channel."""
+    return (Need((shape[1],) if len(shape) > 1 and chooser.below(2) else (1,)),)
+
+
+def channels_alike(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
+    """The first operand's shape; a second one for all, or for each entry of the second axis."""
+    if shapes_[1] not in ((1,), shapes_[0][1:2]):
+        raise shapes.ShapeError(f"slopes {shapes_[1]} for {shapes_[0]}")
+    return (shapes_[0],)
 
 
 def halves(chooser: Chooser, shape: Shape) -> Params | None:
@@ -74,6 +97,7 @@ ACTIVATIONS = (
             -1.0)),
     unary("selu", reach(1.1, 2.0), "a", f"{F}.selu(a)", kink=True),
     unary("relu6", mixed, "a", f"{F}.relu6(a)", kink=True),
+    unary("rrelu_evaluated", halved_below, "own", f"{F}.rrelu(a * 1.0, lower=0.25, upper=0.75)", kink=True),
     unary("hardswish", reach(1.0, 1.0), "a", f"{F}.hardswish(a)", kink=True),
     unary("softsign", within(-1.0, 1.0), "a", f"{F}.softsign(a)", kink=True),
     unary("tanhshrink", growing(1.0, (-4.0, 4.0)), "own", f"{F}.tanhshrink(a)"),
@@ -81,6 +105,7 @@ ACTIVATIONS = (
     unary("mish", growing(1.0), "a", f"{F}.mish(a)"),
     unary("gelu_with_tanh", growing(1.0), "a", f"{F}.gelu(a, approximate='tanh')"),
     Op("softmin", f"{F}.softmin(a, dim=dim)", "reduce", within(0.0, 1.0), shapes.along_axis, draws.a_dim, saves="out"),
+    Op("prelu", f"{F}.prelu(a * 1.0, b * 1.0)", "binary", sloped, channels_alike, partners=one_slope, saves="own", kink=True),
     Op("glu", f"{F}.glu(a, dim=dim)", "shape", growing(1.0), halved, halves, saves="a"),
 )  # fmt: skip
 

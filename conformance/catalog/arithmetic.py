@@ -82,6 +82,11 @@ def between(xs: Many, p: Params, s: Shapes) -> Bounds:
     return mixed(xs, p, s)
 
 
+def part_of_the_way(xs: Many, p: Params, s: Shapes) -> Bounds:
+    """a + weight * (b - a)"""
+    return plus(xs[0], scaled(plus(xs[1], scaled(xs[0], -1)), p["weight"]))
+
+
 def on_numbers(xs: Many, p: Params, s: Shapes) -> Bounds:
     """a / (b + 2) for indices b"""
     top = xs[0].magnitude
@@ -108,6 +113,9 @@ FUNCTIONS = (
     binary("copysign", signed, "a?a out", kink=True),
     binary("fmax", larger, "a b", kink=True),
     binary("fmin", larger, "a b", kink=True),
+    row("fmax_beside_nan", "torch.fmax(a, b.masked_fill(b > 0.75, torch.nan))", larger, "a own", kink=True),
+    row("fmin_beside_nan", "torch.fmin(a.masked_fill(a > 0.75, torch.nan), b)", larger, "b own", kink=True),
+    row("lerp_value", "torch.lerp(a, b, weight)", part_of_the_way, params=draws.one_of(weight=(0.25, 0.75, 1.5))),
     binary("logaddexp2", reaching(1.0, 1.0), "a b"),
     binary("xlogy", reaching(4.0, 4.0, ANY, POSITIVE), "a b"),
     row("xlog1py", "torch.special.xlog1py(a, b)", reaching(4.0, 4.0, ANY, (-0.6, 50.0)), "a b", promotes=True),

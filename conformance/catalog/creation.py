@@ -8,7 +8,7 @@ from typing import Any
 from conformance.catalog import draws, shapes
 from conformance.catalog.bounds import Bounds, BoundsRule, Shape, keep
 from conformance.catalog.op import Op, ParamsRule, no_params
-from conformance.catalog.pointwise import VALUES, point
+from conformance.catalog.pointwise import VALUES, point, scaled
 
 Many = Sequence[Bounds]
 Params = dict[str, Any]
@@ -25,7 +25,13 @@ def chosen(xs: Many, p: Params, s: Shapes) -> Bounds:
     return point(p["value"])
 
 
+def doubled(xs: Many, p: Params, s: Shapes) -> Bounds:
+    """2 * a"""
+    return scaled(xs[0], 2.0)
+
+
 VALUE = draws.one_of(value=VALUES)
+DECORATED = "@torch.no_grad()\ndef doubled_unrecorded(x):\n    return x * 2.0\n"
 
 # name, code, bounds, parameters; each with and without requires_grad=True
 LIKE: tuple[tuple[str, str, BoundsRule, ParamsRule], ...] = (
@@ -50,6 +56,8 @@ OPS = (
         for name, code, bounds, params in LIKE
     ),
     model("detached_copy", "a.detach().clone()", keep, constant_outputs=1),
+    model("detached_in_place", "a.clone().detach_()", keep, constant_outputs=1, marks="detached"),
+    model("made_by_decorated", "doubled_unrecorded(a)", doubled, constant_outputs=1, setup=DECORATED, marks="mode_within"),
     model("zeros_like_integers", "torch.zeros_like(a, dtype=torch.int64)", constant(0.0), index_outputs=1),
     model("ones_like_in_double", "torch.ones_like(a, dtype=torch.float64)", constant(1.0), constant_outputs=1,
           result_dtype="float64"),

@@ -35,6 +35,14 @@ def two_axes(chooser: Chooser, shape: Shape) -> Params | None:
     return {"dims": (first, second - len(shape)), "keepdim": chooser.below(2) == 1}
 
 
+def three_axes(chooser: Chooser, shape: Shape) -> Params | None:
+    """All axes but one of four, or three, of a tensor that has elements, kept or not."""
+    if len(shape) < 3 or 0 in shape:
+        return None
+    left_out = chooser.below(len(shape)) if len(shape) > 3 else -1
+    return {"dims": tuple(d for d in range(len(shape)) if d != left_out), "keepdim": chooser.below(2) == 1}
+
+
 def count(p: Params, s: Shapes) -> int:
     """How many values a reduction over `dims` folds into one."""
     return size(tuple(s[0][d] for d in p["dims"]))
@@ -60,6 +68,12 @@ def wide_axis(chooser: Chooser, shape: Shape) -> Params | None:
     """An axis of at least two entries."""
     found = draws.several(chooser, shape)
     return found and {"dim": found["dim"]}
+
+
+def partial_sums(xs: Many, p: Params, s: Shapes) -> Bounds:
+    """Sums of some of the values."""
+    reach = xs[0].magnitude * terms(p, s)
+    return Bounds(-reach, reach, xs[0].grain)
 
 
 def root_of_spread(xs: Many, p: Params, s: Shapes) -> Bounds:
@@ -143,6 +157,10 @@ SUMS = (
     fold("amax_dims", "a.amax(dim=dims, keepdim=keepdim)", keep, over_axes, two_axes, "a out", kink=True),
     fold("amin_dims", "a.amin(dim=dims, keepdim=keepdim)", keep, over_axes, two_axes, "a out", kink=True),
     fold("logsumexp_dims", "a.logsumexp(dim=dims, keepdim=keepdim)", logsum, over_axes, two_axes, "a out"),
+    fold("sum_three", "a.sum(dim=dims, keepdim=keepdim)", over(summed), over_axes, three_axes),
+    fold("mean_three", "a.mean(dim=dims, keepdim=keepdim)", over(averaged), over_axes, three_axes),
+    fold("nansum_of_nans", "(a + torch.zeros_like(a).masked_fill(a > 0.75, torch.nan)).nansum(dim=dim, keepdim=keepdim)",
+         partial_sums, saves="own", kink=True),
     fold("trace", "a.trace()", lambda xs, p, s: total(xs[0], max(s[0], default=1)), diagonal_sum, no_params),
 )  # fmt: skip
 
@@ -160,6 +178,10 @@ NORMS = (
     fold("norm_dim", "torch.linalg.vector_norm(a, dim=dim, keepdim=keepdim)", length, saves="a out"),
     fold("norm_1", "torch.linalg.vector_norm(a, ord=1, dim=dim, keepdim=keepdim)", sum_of_sizes, saves="a out", kink=True),
     fold("norm_3", "torch.linalg.vector_norm(a, ord=3, dim=dim, keepdim=keepdim)", length, saves="a out"),
+    fold("norm_of_order", "torch.linalg.vector_norm(a, ord=ord, dim=dim, keepdim=keepdim)", length, saves="a out",
+         params=several_of({"ord": (1.5, 4, 2.5)}, draws.a_full_dim)),
+    fold("norm_least", "torch.linalg.vector_norm(a, ord=-torch.inf, dim=dim, keepdim=keepdim)", largest, saves="a out",
+         kink=True),
     fold("norm_infinite", "torch.linalg.vector_norm(a, ord=torch.inf, dim=dim, keepdim=keepdim)", largest, saves="a out",
             kink=True),
     fold("norm_dims", "torch.linalg.norm(a, dim=dims, keepdim=keepdim)", over(length), over_axes, two_axes, "a out"),

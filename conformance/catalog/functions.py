@@ -18,6 +18,12 @@ Params = dict[str, Any]
 Shapes = Sequence[Shape]
 
 
+def multiplied_and_counted(xs: Sequence[Bounds], p: dict[str, Any], s: Sequence[Shape]) -> Bounds | None:
+    """The product, and beside it a count that begins at 0."""
+    bounds = multiplied(xs, p, s)
+    return bounds and Bounds(min(bounds.lo, 0.0), max(bounds.hi, 0.0), bounds.grain)
+
+
 def definition(name: str, forward: str, backward: str, *, inputs: str = "x", gradients: str = "g", decorator: str = "") -> str:
     """The code of a function: what `forward` and `backward` do, in lines."""
     head = [f"class {name}(torch.autograd.Function):", "    @staticmethod", f"    def forward(ctx, {inputs}):"]
@@ -136,6 +142,29 @@ DEAD_OUTPUT = definition(
     "u, = ctx.saved_tensors; return g * 10.0 + h * u / 5.0",
     gradients="g, h",
 )
+COUNTING = definition(
+    "DoubleAndTripleByCount",
+    "ctx.set_materialize_grads(False); return x * 2.0, x * 3.0",
+    "known = [t * f for t, f in ((g, 2.0), (h, 3.0)) if t is not None]; return sum(known) * len(known) if known else None",
+    gradients="g, h",
+)
+WRITING_UNSEEN = definition("DoublingUnseen", "x.data.mul_(2.0); ctx.mark_dirty(x); return x", "return g * 2.0")
+
+HOOKED_TOGETHER = """def product_hooked_together(x, y):
+    calls = torch.zeros_like(x, requires_grad=False)
+    factors = x * 1.0, y * 1.0
+    hooked = [t for t in factors if t.requires_grad]
+    if hooked:
+        torch.autograd.graph.register_multi_grad_hook(hooked, lambda gradients: calls.add_(len(gradients)))
+    return factors[0] * factors[1], calls
+"""
+LEFT_BY_ERROR = """def doubled_after_error(x):
+    try:
+        with torch.no_grad():
+            raise ValueError("for once")
+    except ValueError:
+        return x * 2.0
+"""
 WRITING = definition("Doubling", "x.mul_(2.0); ctx.mark_dirty(x); return x", "return g * 2.0")
 
 OPS = (
@@ -161,6 +190,13 @@ OPS = (
              draws.twin, marks="function_asks"),
     function("function_with_wider_gradient", WIDER, keep),
     function("function_saving_dead_output", DEAD_OUTPUT, tenfold_and_square, "out", shape=twice, marks="function_outputs"),
+    function("function_counting_gradients", COUNTING, tripled, shape=twice, marks="function_outputs"),
+    Op("function_hooked_together", "product_hooked_together(a, b)", "function", multiplied_and_counted, twice,
+       partners=draws.twin, saves="own", constant_outputs=1, setup=HOOKED_TOGETHER, marks="hook"),
+    Op("function_after_error", "doubled_after_error(a)", "function", doubled, shapes.same, setup=LEFT_BY_ERROR,
+       marks="mode_within"),
+    Op("function_writing_unseen", "DoublingUnseen.apply(a)", "inplace", doubled, shapes.same, inplace=True, setup=WRITING_UNSEEN,
+       marks="function function_writes"),
     Op("function_writing", "Doubling.apply(a)", "inplace", doubled, shapes.same, inplace=True, setup=WRITING,
        marks="function function_writes"),
 )  # fmt: skip
@@ -169,6 +205,14 @@ OPS = (
 WRONG_SHAPE = definition("WrongShape", "return x * 1.0", "return g.new_ones((g.numel() + 5,))")
 TOO_FEW = definition("TooFew", "return x + y", "return g", inputs="x, y")
 TOO_MANY = definition("TooMany", "return x + y", "return g, g, g", inputs="x, y")
+FOR_NUMBER = definition("ForNumber", "return x * value", "return g * 2.0, g", inputs="x, value")
+OTHER_DTYPE = """def hooked_with_other_dtype(x):
+    y = x * 1.0
+    other = torch.float32 if x.dtype == torch.float64 else torch.float64
+    if y.requires_grad:
+        y.register_hook(lambda g: g.to(other))
+    return y
+"""
 RAISING = definition("Raising", "return x * 1.0", "raise RuntimeError('no gradient today')")
 
 misbehaving = partial(function, marks="function_misbehaves")
@@ -178,4 +222,14 @@ MISBEHAVING = (
     misbehaving("function_with_too_few_gradients", TOO_FEW, lambda xs, p, s: product(xs[0], Bounds(-2.0, 2.0, 0)), "", "a, a"),
     misbehaving("function_with_too_many_gradients", TOO_MANY, lambda xs, p, s: product(xs[0], Bounds(-2.0, 2.0, 0)), "", "a, a"),
     misbehaving("function_that_raises", RAISING, keep),
+    misbehaving("function_with_gradient_for_number", FOR_NUMBER, doubled, "", "a, 2.0"),
+    Op(
+        "function_with_miscast_hook",
+        "hooked_with_other_dtype(a)",
+        "function",
+        keep,
+        shapes.same,
+        setup=OTHER_DTYPE,
+        marks="hook hook_misshapes",
+    ),
 )

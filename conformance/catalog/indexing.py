@@ -194,6 +194,54 @@ def averaged_in(xs: Many, p: Params, s: Shapes) -> Bounds:
     return Bounds(bounds.lo, bounds.hi, None)
 
 
+def a_row_for_two(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
+    """A row."""
+    return (Need(shape[1:]),)
+
+
+def rows_overwritten(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
+    """The operand's shape, which has two rows and more; a row for two of them."""
+    if not shapes_[0] or shapes_[0][0] < 2 or shapes_[1] != shapes_[0][1:]:
+        raise shapes.ShapeError(f"{shapes_[1]} does not fit two rows of {shapes_[0]}")
+    return (shapes_[0],)
+
+
+def flat_places(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
+    """Places in the operand flattened, repeats allowed, and a value for each."""
+    count = 1 + chooser.below(3)
+    return Need((count,), "int64", max(1, size(shape))), Need((count,))
+
+
+def one_flat_place(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
+    """One place in the operand flattened, and a value for it."""
+    return Need((1,), "int64", max(1, size(shape))), Need((1,))
+
+
+def put_flat(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
+    """The operand's shape; as many values as places."""
+    if 0 in shapes_[0] or shapes_[1] != shapes_[2]:
+        raise shapes.ShapeError(f"{shapes_[2]} at {shapes_[1]} of {shapes_[0]}")
+    return (shapes_[0],)
+
+
+def part_of_index(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
+    """An index of one entry along every other axis."""
+    return (Need(tuple(2 if d == params["dim"] else min(n, 1) for d, n in enumerate(shape)), "int64", shape[params["dim"]]),)
+
+
+def beside_diagonal(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
+    """What fills the diagonal above the main one."""
+    return (Need((*shape[2:], min(shape[0], shape[1] - 1))),) if len(shape) > 1 and shape[1] else (Need(()),)
+
+
+def beside_written(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
+    """The operand's shape; a source as the diagonal above the main one."""
+    shape = shapes_[0]
+    if len(shape) < 2 or not shape[1] or shapes_[1] != (*shape[2:], min(shape[0], shape[1] - 1)):
+        raise shapes.ShapeError(f"{shapes_[1]} does not fit the diagonal above that of {shape}")
+    return (shape,)
+
+
 def entry(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
     """What fills the entry `index` along `dim`."""
     return (Need((*shape[: params["dim"]], *shape[params["dim"] + 1 :])),)
@@ -251,6 +299,7 @@ def reduction(name: str, bounds: BoundsRule, saves: str, *, include: bool = True
 READS = (
     index("take", "a.take(b)", keep, flat, draws.elements, flat_index, "a b"),
     index("take_along_dim", "torch.take_along_dim(a, b, dim)", keep, shapes.gather, draws.full_dim, draws.index_like, "a"),
+    index("gather_part", "a.gather(dim, b)", keep, shapes.gather, draws.full_dim, part_of_index, "a b"),
     index("index_last", "a[..., b]", keep, last_axis, columns, last_index, "b"),
     index("index_mask", "a[torch.tensor(mask)]", keep, masked_rows, a_mask, second="float"),
     index("index_vector", "a[torch.tensor(places)]", keep, listed, places, second="float"),
@@ -262,6 +311,10 @@ WRITES = (
     index("index_put", "a.index_put((b,), c)", placed, onto_rows, draws.rows, one_place, "b"),
     index("index_put_accumulate", "a.index_put((b,), c, accumulate=True)", zero_and_added, onto_rows, draws.rows,
           row_index_and_rows, "b"),
+    index("index_put_broadcast", "a.index_put((torch.tensor([0, -1]),), b)", both, rows_overwritten, no_params, a_row_for_two,
+          second="float"),
+    index("put", "a.put(b, c)", placed, put_flat, no_params, one_flat_place, "b c?c"),
+    index("put_accumulate", "a.put(b, c, accumulate=True)", zero_and_added, put_flat, no_params, flat_places, "b c?c"),
     index("index_copy", "a.index_copy(dim, b, c)", placed, shapes.index_add, draws.full_dim, one_place, "b c?c"),
     index("index_fill", "a.index_fill(dim, b, value)", filled, filled_places, with_value(draws.full_dim), one_place_alone, "b"),
     index("index_fill_number", "a.index_fill(dim, b, c)", placed, filled_places, draws.full_dim, a_number, "b"),
@@ -275,12 +328,16 @@ WRITES = (
     index("select_scatter", "a.select_scatter(b, dim, index)", both, entry_written, draws.an_entry, entry, second="float"),
     index("slice_scatter", "a.slice_scatter(b, 0, start, None, step)", both, rows_written, a_stride, stretch, second="float"),
     index("diagonal_scatter", "a.diagonal_scatter(b)", both, diagonal_written, no_params, diagonal, second="float"),
+    index("diagonal_scatter_beside", "a.diagonal_scatter(b, 1)", both, beside_written, no_params, beside_diagonal,
+          second="float"),
     reduction("sum", zero_and_added, "a b c out"),
     reduction("mean", averaged_in, "a b c out"),
     reduction("prod", multiplied_in, "a b c out"),
     reduction("amax", placed, "a b c out", kink=True),
     reduction("amin", placed, "a b c out", kink=True),
     reduction("sum", zero_and_added, "a b c out", include=False),
+    reduction("mean", averaged_in, "a b c out", include=False),
+    reduction("prod", multiplied_in, "a b c out", include=False),
     reduction("amax", placed, "a b c out", include=False, kink=True),
 )  # fmt: skip
 

@@ -22,6 +22,18 @@ def normalized(xs: Many, p: Params, s: Shapes) -> Bounds:
     return Bounds(-reach, reach, None)
 
 
+def weighted(xs: Many, p: Params, s: Shapes) -> Bounds:
+    """Values over their deviation, times b, plus c"""
+    reach = 6 * xs[1].magnitude + xs[2].magnitude
+    return Bounds(-reach, reach, None)
+
+
+def scaled_and_shifted(xs: Many, p: Params, s: Shapes) -> Bounds:
+    """a times b, plus c"""
+    reach = xs[0].magnitude * xs[1].magnitude + xs[2].magnitude
+    return Bounds(-reach, reach, None)
+
+
 def averaged(xs: Many, p: Params, s: Shapes) -> Bounds:
     """Means of windows"""
     a = mixed(xs[:1], p, s)
@@ -61,6 +73,26 @@ def by_channel(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
     return (shape,)
 
 
+def halves_of_channels(chooser: Chooser, shape: Shape) -> Params | None:
+    """No parameter, but an even number of channels, and more than one sample or value for each half of them."""
+    return {} if batch(chooser, shape) is not None and shape[1] % 2 == 0 else None
+
+
+def instances(chooser: Chooser, shape: Shape) -> Params | None:
+    """No parameter, but more than one value for each channel of each sample."""
+    return {} if len(shape) == 3 and 0 not in shape and shape[2] > 1 else None
+
+
+def one_bag(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
+    """One row for all indices."""
+    return ((1, embedded(shapes_, params)[0][1]),)
+
+
+def a_bag_of_table(chooser: Chooser, shape: Shape) -> Params | None:
+    """How a bag becomes one row, of a table that has entries."""
+    return {"mode": ("mean", "sum")[chooser.below(2)]} if len(shape) == 2 and 0 not in shape else None
+
+
 def windows(chooser: Chooser, shape: Shape) -> Params | None:
     """A window of two and a stride, for a last axis that it fits."""
     if len(shape) not in (2, 3) or 0 in shape or shape[-1] < 2:
@@ -82,6 +114,12 @@ def pooled_evenly(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
     if len(a) not in (2, 3) or 0 in a:
         raise shapes.ShapeError(f"no pooling of {a}")
     return ((*a[:-1], params["size"]),)
+
+
+def bagged(xs: Many, p: Params, s: Shapes) -> Bounds:
+    """Means or sums of up to three rows"""
+    reach = 3 * xs[0].magnitude
+    return Bounds(-reach, reach, None)
 
 
 def embedded(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
@@ -129,10 +167,22 @@ SIDES = draws.one_of(left=(1, 0), right=(1, 0))
 # Without weights and convolutions: torch computes their gradients in one node, so that each seems to depend on what only another
 # needs. A large eps, since a row of equal values has no deviation to divide by.
 NORMALIZATIONS = (
-    layer("layer_norm", "F.layer_norm(a, (size,), eps=0.25)", normalized, fits_last_axis, last_axis, saves="a", chapter="reduce"),
+    layer("layer_norm", "F.layer_norm(a, (size,), eps=0.25)", normalized, fits_last_axis, last_axis, saves="a own",
+          chapter="reduce"),
+    layer("layer_norm_weighted", "F.layer_norm(a * 1.0, (size,), b * 1.0, c * 1.0, eps=0.25)", weighted, fits_last_axis,
+          last_axis, weights(2, -1), "own"),
+    layer("batch_norm_weighted", "F.batch_norm(a * 1.0, None, None, b * 1.0, c * 1.0, training=True, eps=0.25)", weighted,
+          by_channel, batch, weights(2, 1), "own"),
+    layer("batch_norm_evaluated", "F.batch_norm(a * 1.0, torch.zeros(a.shape[1]).to(a.dtype), "
+          "torch.ones(a.shape[1]).to(a.dtype), b * 1.0, c * 1.0, eps=0.25)", scaled_and_shifted,
+          by_channel, batch, weights(2, 1), "own"),
+    layer("group_norm_weighted", "F.group_norm(a * 1.0, 2, b * 1.0, c * 1.0, eps=0.25)", weighted, by_channel, halves_of_channels,
+          weights(2, 1), "own"),
+    layer("instance_norm", "F.instance_norm(a * 1.0, eps=0.25)", normalized, by_channel, instances, saves="own",
+          chapter="reduce"),
     layer("rms_norm", "F.rms_norm(a, (size,), b, eps=0.25)", normalized, fits_last_axis, last_axis, weights(1, -1), "a?a b?a"),
-    layer("group_norm", "F.group_norm(a, 1, eps=0.25)", normalized, by_channel, batch, saves="a", chapter="reduce"),
-    layer("batch_norm", "F.batch_norm(a, None, None, training=True, eps=0.25)", normalized, by_channel, batch, saves="a",
+    layer("group_norm", "F.group_norm(a, 1, eps=0.25)", normalized, by_channel, batch, saves="a own", chapter="reduce"),
+    layer("batch_norm", "F.batch_norm(a, None, None, training=True, eps=0.25)", normalized, by_channel, batch, saves="a own",
           chapter="reduce"),
 )  # fmt: skip
 
@@ -147,6 +197,12 @@ LOOKUPS = (
     layer("embedding", "F.embedding(b, a)", keep, embedded, a_table, draws.index_vector, "b", "index", second="int64"),
     layer("embedding_with_padding", "F.embedding(b, a, padding_idx=row)", keep, embedded, a_padding_row, draws.index_vector, "b",
           "index", second="int64"),
+    layer("embedding_by_frequency", "F.embedding(b, a, scale_grad_by_freq=True)", keep, embedded, a_table, draws.index_vector,
+          "b", "index", second="int64"),
+    layer("embedding_bag", "F.embedding_bag(b.reshape(1, -1), a, mode=mode)", bagged, one_bag, a_bag_of_table, draws.index_vector,
+          "b", "index", second="int64"),
+    layer("embedding_bag_of_largest", "F.embedding_bag(b.reshape(1, -1), a, mode='max')", keep, one_bag, a_table,
+          draws.index_vector, "b", "index", second="int64", kink=True),
 )  # fmt: skip
 
 PADDINGS = (

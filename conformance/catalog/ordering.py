@@ -28,18 +28,15 @@ def a_sort(chooser: Chooser, shape: Shape) -> Params | None:
 
 
 def some_largest(chooser: Chooser, shape: Shape) -> Params | None:
-    """How many entries of the last axis, and from which end."""
-    return {"k": 1 + chooser.below(shape[-1]), "largest": chooser.below(2) == 0} if shape and 0 not in shape else None
-
-
-def the_last(chooser: Chooser, shape: Shape) -> Params | None:
-    """The last axis, kept or not."""
-    return {"keepdim": chooser.below(2) == 1} if shape and 0 not in shape else None
+    """How many entries of an axis, and from which end."""
+    found = draws.a_dim(chooser, shape) if 0 not in shape else None
+    return found and {**found, "k": 1 + chooser.below(shape[found["dim"]]), "largest": chooser.below(2) == 0}
 
 
 def one_by_rank(chooser: Chooser, shape: Shape) -> Params | None:
-    """A rank along the last axis, the axis kept or not."""
-    return {"k": 1 + chooser.below(shape[-1]), "keepdim": chooser.below(2) == 1} if shape and 0 not in shape else None
+    """A rank along an axis, the axis kept or not."""
+    found = draws.a_full_dim(chooser, shape)
+    return found and {**found, "k": 1 + chooser.below(shape[found["dim"]])}
 
 
 def same_twice(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
@@ -48,28 +45,26 @@ def same_twice(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
 
 
 def taken(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
-    """`k` entries along the last axis, with their places."""
+    """`k` entries along `dim`, with their places."""
     shape = shapes_[0]
-    if not shape or not 0 <= params["k"] <= shape[-1]:
-        raise shapes.ShapeError(f"{params['k']} entries along the last axis of {shape}")
-    return ((*shape[:-1], params["k"]),) * 2
+    dim = shapes.axis(params["dim"], len(shape))
+    if not shape or not 0 <= params["k"] <= shape[dim]:
+        raise shapes.ShapeError(f"{params['k']} entries along dim {dim} of {shape}")
+    return ((*shape[:dim], params["k"], *shape[dim + 1 :]),) * 2
 
 
 def ranked(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
-    """A reduction over the last axis that gives the value of rank `k` and its place."""
-    if not shapes_[0] or not 1 <= params["k"] <= shapes_[0][-1]:
-        raise shapes.ShapeError(f"rank {params['k']} along the last axis of {shapes_[0]}")
-    return shapes.drop_axis_twice(shapes_, {"dim": -1, **params})
+    """A reduction over `dim` that gives the value of rank `k` and its place."""
+    shape = shapes_[0]
+    dim = shapes.axis(params["dim"], len(shape))
+    if not shape or not 1 <= params["k"] <= shape[dim]:
+        raise shapes.ShapeError(f"rank {params['k']} along dim {dim} of {shape}")
+    return shapes.drop_axis_twice(shapes_, params)
 
 
 def mixed_up(xs: Sequence[Bounds], p: Params, s: Shapes) -> Bounds | None:
     """a / 64 on numbers from 0 to 28, whose order is known where a is below 32"""
     return Bounds(-0.5, 28.5, None) if xs[0].magnitude < 32 else None
-
-
-def over_the_last(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
-    """A reduction over the last axis that gives a value and its place."""
-    return shapes.drop_axis_twice(shapes_, {"dim": -1, **params})
 
 
 def two_scalars(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
@@ -79,19 +74,19 @@ def two_scalars(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
 
 FULL = draws.a_full_dim
 
-# Of equal values torch takes any, so that there are none: an axis has no more than 24 entries.
-DISTINCT = "a / 64.0 + torch.arange(a.shape[-1]) * 11 % 29"
+# Of equal values torch takes any, so that there are none: a tensor has no more than 24 entries.
+DISTINCT = "a / 64.0 + (torch.arange(a.numel()) * 11 % 29).reshape(a.shape)"
 
 
 def distinct(name: str, arguments: str, shape: ShapeRule, params: ParamsRule) -> Op:
-    """A row for an op that picks from distinct values along the last axis."""
+    """A row for an op that picks from distinct values along an axis."""
     return Op(name, f"torch.{arguments.replace('(', f'({DISTINCT}, ', 1)}", "reduce", mixed_up, shape, params, index_outputs=1)
 
 
 OPS = (
-    distinct("kthvalue", "kthvalue(k, dim=-1, keepdim=keepdim)", ranked, one_by_rank),
-    distinct("topk", "topk(k, dim=-1, largest=largest)", taken, some_largest),
-    distinct("median_dim", "median(dim=-1, keepdim=keepdim)", over_the_last, the_last),
+    distinct("kthvalue", "kthvalue(k, dim=dim, keepdim=keepdim)", ranked, one_by_rank),
+    distinct("topk", "topk(k, dim=dim, largest=largest)", taken, some_largest),
+    distinct("median_dim", "median(dim=dim, keepdim=keepdim)", shapes.drop_axis_twice, FULL),
     order("sort", "torch.sort(a, dim=dim, descending=descending, stable=True)", same_twice, a_sort),
     order("msort", "torch.msort(a)", shapes.same, draws.rows, indices=0),
     order("min", "a.min()", shapes.scalar, draws.elements, "a out", indices=0),

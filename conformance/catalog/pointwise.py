@@ -104,7 +104,7 @@ def over_value(xs: Many, p: Params, s: Shapes) -> Bounds:
 
 
 def cubed(xs: Many, p: Params, s: Shapes) -> Bounds:
-    """a ** exponent for the exponents 2 and 3"""
+    """a ** exponent for a small positive integer"""
     reach = max(1.0, xs[0].magnitude) ** p["exponent"]
     return Bounds(-reach, reach, None if xs[0].grain is None else p["exponent"] * xs[0].grain)
 
@@ -209,7 +209,7 @@ SCALAR = (
        draws.one_of(value=VALUES)),
     Op("div_scalar", "a / value", "pointwise", over_value, shapes.same, draws.one_of(value=(2.0, 0.5, -4.0))),
     Op("rdiv_scalar", "value / a", "pointwise", value_over, shapes.same, draws.one_of(value=VALUES), saves="own"),
-    Op("pow_scalar", "a ** exponent", "pointwise", cubed, shapes.same, draws.one_of(exponent=(2, 3)), saves="a"),
+    Op("pow_scalar", "a ** exponent", "pointwise", cubed, shapes.same, draws.one_of(exponent=(2, 3, 4, 5)), saves="a"),
     Op("clamp", "torch.clamp(a, min=min, max=max)", "pointwise", clamped, shapes.same,
        draws.one_of(min=(-0.75, -1.25), max=(0.75, 1.25)), saves="a", kink=True),
     Op("leaky_relu", f"{F}.leaky_relu(a, negative_slope)", "pointwise", leaked, shapes.same,

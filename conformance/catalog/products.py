@@ -252,15 +252,17 @@ PRODUCTS = (
 )  # fmt: skip
 
 GRAM = "(a @ a.mT / 8.0 + torch.eye(a.shape[-2]))"  # not far from the identity
+# Rows count differently, so that a formula that forgets to transpose is wrong; no eigenvalue is below 1.
+UNEVEN = "(torch.arange(1, a.shape[-2] + 1).unsqueeze(-1) * (a @ a.mT) / 32.0 + torch.eye(a.shape[-2]))"
 
 MATRICES = (
     matrix_row("matrix_power", "torch.linalg.matrix_power(a, n)", bounded(50.0, 2.0), square, None, "a",
                draws.one_of(n=(2, 3))),
-    matrix_row("inverse", f"torch.linalg.inv{GRAM}", bounded(1.0, 3.2), gram, None, "a out"),
-    matrix_row("determinant", f"torch.linalg.det{GRAM}", bounded(50.0, 3.2), gram_number, None, "a out"),
-    matrix_row("logdet", f"torch.logdet{GRAM}", bounded(20.0, 3.2), gram_number, None, "a"),
+    matrix_row("inverse", f"torch.linalg.inv{UNEVEN}", bounded(4.0, 3.2), gram, None, "a out"),
+    matrix_row("determinant", f"torch.linalg.det{UNEVEN}", bounded(50.0, 3.2), gram_number, None, "a out"),
+    matrix_row("logdet", f"torch.logdet{UNEVEN}", bounded(20.0, 3.2), gram_number, None, "a"),
     matrix_row("cholesky", f"torch.linalg.cholesky{GRAM}", bounded(10.0, 3.2), gram, None, "a out"),
-    matrix_row("solve", f"torch.linalg.solve({GRAM}, b)", bounded(20.0, 3.2), lambda s, p: shapes.matmul([gram(s, p)[0], s[1]],
+    matrix_row("solve", f"torch.linalg.solve({UNEVEN}, b)", bounded(20.0, 3.2), lambda s, p: shapes.matmul([gram(s, p)[0], s[1]],
             p),
                lambda ch, s, p: (Need((*s[:-1], 2)),), "a?a out"),
     matrix_row("matrix_exp", "torch.linalg.matrix_exp(a / 4.0)", bounded(20.0, 3.2), square, None, "own"),

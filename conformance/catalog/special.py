@@ -57,6 +57,27 @@ def at_most(xs: Many, p: Params, s: Shapes) -> Bounds:
     return mixed([xs[0], point(p["bound"])], p, s)
 
 
+def at_most_two(xs: Many, p: Params, s: Shapes) -> Bounds:
+    """a, or 2"""
+    return mixed([xs[0], point(2.0)], p, s)
+
+
+def rounded_to_half(xs: Many, p: Params, s: Shapes) -> Bounds:
+    """a, to eleven bits"""
+    top = 1.001 * xs[0].magnitude
+    return Bounds(-top, top, None)
+
+
+def powers_of_zero(xs: Many, p: Params, s: Shapes) -> Bounds | None:
+    """0 ** a for a positive a"""
+    return point(0.0) if xs[0].lo > 0 else None
+
+
+def logarithm_times(xs: Many, p: Params, s: Shapes) -> Bounds | None:
+    """value * log(a) for a positive a"""
+    return Bounds(-8.0, 8.0, None) if xs[0].lo >= 0.2 and xs[0].hi <= 16 else None
+
+
 def scaled_and_moved(xs: Many, p: Params, s: Shapes) -> Bounds:
     """a + 0.5 * (value - a)"""
     return plus(scaled(xs[0], 0.5), scaled(point(p["value"]), 0.5))
@@ -88,6 +109,9 @@ FUNCTIONS = (
     unary("lgamma", within(18.0, 30.0, (-10.0, 10.0)), "own", "torch.lgamma(a + 60.0) / 8.0"),
     unary("digamma", within(3.8, 4.3, (-10.0, 10.0)), "own", "torch.digamma(a + 60.0)"),
     unary("trigamma", within(0.0, 0.1, (-10.0, 10.0)), "own", "torch.polygamma(1, a + 60.0)"),
+    unary("mvlgamma", within(28.0, 46.0, (-10.0, 10.0)), "own", "torch.mvlgamma(a + 60.0, 2) / 10.0"),
+    unary("igamma", within(0.0, 1.0, (-6.0, 12.0)), "own", "torch.igamma(torch.full_like(a, 2.0), a + 8.0)"),
+    unary("igammac", within(0.0, 1.0, (-6.0, 12.0)), "own", "torch.igammac(torch.full_like(a, 2.0), a + 8.0)"),
     unary("erfc", within(0.0, 2.0, (-3.0, 3.0)), "a"),
     unary("i0", within(1.0, 5.0, (-3.0, 3.0)), "a"),
     unary("i0e", within(0.0, 1.0, (-8.0, 8.0)), "a out", "torch.special.i0e(a)"),
@@ -111,12 +135,24 @@ STEPS = (
 PASSING = (
     unary("positive", keep, code="torch.positive(a) * 1.0"),
     unary("nan_to_num", keep, "a"),
+    unary(
+        "nan_to_num_beyond",
+        at_most_two,
+        "own",
+        "torch.nan_to_num(a + torch.zeros_like(a).masked_fill(a > 1.0, torch.inf), posinf=2.0)",
+        kink=True,
+    ),
+    unary("through_half", rounded_to_half, "", "a.half().to(a.dtype)", kink=True),
     unary("contiguous_copy", keep, code="a.clone(memory_format=torch.contiguous_format)"),
 )
 
 SCALARS = (
     scalar("rpow_scalar", "torch.pow(value, a)", power_of_value, "a out", value=(2.0, 0.5, 1.5)),
-    scalar("pow_fractional", "a ** exponent", rooted, "a", exponent=(0.5, 1.5, -1.0, -0.5)),
+    scalar("pow_fractional", "a ** exponent", rooted, "a", exponent=(0.5, 1.5, -1.0, -0.5, -2.0, 2.5)),
+    scalar("pow_of_zero", "torch.pow(value, a)", powers_of_zero, "a out", kink=True, value=(0.0,)),
+    scalar("polygamma", "torch.polygamma(n, a + 8.0)", within(-1.0, 1.0, (-4.0, 4.0)), "own", n=(2, 3)),
+    scalar("xlogy_number_first", "torch.xlogy(value, a)", logarithm_times, "a", value=(2.0, -1.5)),
+    scalar("xlogy_number_last", "torch.xlogy(a, value)", growing(1.5), "a", value=(3.0, 0.5)),
     unary("pow_one", keep, "a", "a ** 1.0"),
     unary("pow_zero", one, "a", "a ** 0.0"),
     scalar("clamp_min", "torch.clamp(a, min=bound)", at_most, "a", kink=True, bound=(-0.75, 0.5, 1.0)),

@@ -56,8 +56,10 @@ def asked(command: Any) -> Any:
 @asked
 def update(engine: str, path: Path, programs: int, reason: str, link: str, expires: str, oracle: str, **more: Any) -> int:
     """Run ENGINE and bring the baseline up to date: new failures are entered, and entries that fail no more are taken out."""
-    from conformance.baseline import read_baseline, updated, write_baseline
+    from conformance.baseline import day_of, read_baseline, updated, write_baseline
 
+    if expires:
+        day_of(expires, "--expires")
     before = read_baseline(path) if path.exists() else []
     record = _run(engine, oracle, path if before else None, programs=programs, every_cause=True, **more)
     failed = {rule.id for rule in record.rules if rule.verdict == "failed"}
@@ -94,10 +96,10 @@ def show(path: Path) -> int:
     from conformance.report.text import one_line
 
     for item in known(path):
-        until = f" (expired {item.expires})" if item.expired else f" (until {item.expires})" if item.expires else ""
+        until = f" (expired {item.expires})" if item.expired else f" (accepted until {item.expires})" if item.expires else ""
         how = f"{item.kind} of {item.facet}" if item.facet else item.kind
-        said = " ".join(filter(None, (item.reason, item.link)))
-        click.echo(one_line(f"{item.id} {item.rule}: {how}{until} {said or '(no reason is given)'}"))
+        said = " ".join(filter(None, (item.reason, item.link))) or "no reason is given"
+        click.echo(one_line(f"{item.id} {item.rule}: {how}; {said}{until}"))
     return 0
 
 
@@ -178,6 +180,9 @@ def list_(folder: Path) -> int:
     from conformance.baseline import specimens
     from conformance.report.text import one_line
 
-    for _, specimen in specimens(folder):
+    found = specimens(folder)
+    for _, specimen in found:
         click.echo(one_line(f"{specimen.id} {specimen.rule}: {specimen.statement}"))
+    if not found:
+        click.echo(f"nothing is kept in {folder} yet: `conformance corpus add ID` keeps a failure that a report names", err=True)
     return 0

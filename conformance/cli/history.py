@@ -28,7 +28,7 @@ _FOLDER = click.option(
 def history(context: click.Context, reports: Path, engine: str | None, last: int, as_json: bool) -> int:
     """List the runs that were made, the last one last."""
     from conformance.history import History
-    from conformance.report.text import one_line
+    from conformance.report.text import one_line, versioned
 
     context.obj = reports
     if context.invoked_subcommand is not None:
@@ -40,7 +40,7 @@ def history(context: click.Context, reports: Path, engine: str | None, last: int
     for run in runs:
         failed = "1 failure" if run.failures == 1 else f"{run.failures} failures"
         what = f"{run.verdict:10}  {failed}, {run.programs} programs, {run.seconds:.1f} s"
-        click.echo(f"{run.id}  {run.date}  {one_line(f'{run.engine} {run.engine_version}')}  {what}")
+        click.echo(f"{run.id}  {run.date}  {one_line(versioned(run.engine, run.engine_version))}  {what}")
     if not runs:
         click.echo(f"no runs in {reports}: `conformance run` enters each, `conformance history rebuild` those of its records")
     return 0

@@ -51,6 +51,8 @@ def run(engine: str, budget: float | None, programs: int | None, seed: int, out:
 
     if budget is not None and programs is not None:
         raise UsageError("--budget and --programs exclude each other: give one of them")
+    if more["strict_baseline"] and more["baseline"] is None:
+        raise UsageError("--strict-baseline is about entries of a baseline: name it with --baseline FILE")
     if more["baseline"] is not None and budget is None and programs is None:
         programs = PROGRAMS
     seconds = (60.0 if budget is None else budget) if programs is None else None

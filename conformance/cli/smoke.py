@@ -37,6 +37,7 @@ def smoke(engine: str | None, list_ops: bool, as_json: bool, isolation: Isolatio
     if engine is None:
         raise UsageError("name the engine: conformance smoke ENGINE")
     from conformance.remote.loading import load
+    from conformance.report.text import versioned
     from conformance.smoke import lines, talking
 
     adapter = talking(load(engine, isolation))
@@ -51,7 +52,7 @@ def smoke(engine: str | None, list_ops: bool, as_json: bool, isolation: Isolatio
         }
         sys.stdout.buffer.write(msgspec.json.encode(document) + b"\n")
         return 1 if failing else 0
-    click.echo(f"{engine} {adapter.version()}")
+    click.echo(one_line(versioned(engine, adapter.version())))
     show_found(adapter)
     for line in seen:
         detail = line.detail if line.verdict == "works" else f"{line.verdict}{': ' + line.detail if line.detail else ''}"

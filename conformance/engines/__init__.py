@@ -101,7 +101,8 @@ def _start(name: str, factory: Any, install: str) -> Engine:
     except Exception as error:
         raise EngineUnavailable(f"engine {name!r} could not start: {_line(error)}") from None
     if not isinstance(engine, Engine):
-        raise UsageError(f"{name!r} is a {type(engine).__name__}, not a conformance.Engine: subclass conformance.Engine")
+        kind = type(engine).__name__
+        raise UsageError(f"{name!r} is an object of type {kind}, not a conformance.Engine: subclass conformance.Engine")
     return engine
 
 

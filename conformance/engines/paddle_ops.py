@@ -42,7 +42,7 @@ function_with_too_many_gradients function_that_raises
 
 _FUNCTIONAL = "paddle.nn.functional"
 # Steps between values that ties cannot reach; an integer tensor is cast, since Paddle does not promote it.
-_RANKED = "a / 64.0 + (paddle.arange(a.shape[-1]) * 11 % 29).astype(a.dtype)"
+_RANKED = "a / 64.0 + (paddle.arange(a.numel()) * 11 % 29).reshape(a.shape).astype(a.dtype)"
 _POSITIVE = "a @ a.mT / 8.0 + paddle.eye(a.shape[-2], dtype=a.dtype)"
 
 
@@ -68,9 +68,9 @@ SPELLED: dict[str, str] = {
     "select": "a[(slice(None),) * dim + (index, ...)]", "stack": "paddle.stack([a, b], dim)",
     "movedim": "a.moveaxis(source, destination)", "repeat_interleave": "a.repeat_interleave(count, dim)",
     "rot90": "paddle.rot90(a, k)", "block_diag": "paddle.block_diag([a, b])", "broadcast_to": "paddle.broadcast_to(a, shape)",
-    "kthvalue": f"paddle.kthvalue({_RANKED}, k, axis=-1, keepdim=keepdim)",
-    "topk": f"paddle.topk({_RANKED}, k, axis=-1, largest=largest)",
-    "median_dim": f"paddle.median({_RANKED}, axis=-1, keepdim=keepdim, mode='min')",
+    "kthvalue": f"paddle.kthvalue({_RANKED}, k, axis=dim, keepdim=keepdim)",
+    "topk": f"paddle.topk({_RANKED}, k, axis=dim, largest=largest)",
+    "median_dim": f"paddle.median({_RANKED}, axis=dim, keepdim=keepdim, mode='min')",
     "sort": "paddle.compat.sort(a, dim=dim, descending=descending, stable=True)",
     "min_dim": "paddle.compat.min(a, dim=dim, keepdim=keepdim)", "median": "a.contiguous().median(mode='min')",
     "nanmedian": "a.contiguous().nanmedian(mode='min')", "mode": "paddle.mode(a, axis=dim, keepdim=keepdim)",

@@ -21,7 +21,7 @@ from conformance.script import Script
 MESSAGES: tuple[tuple[str, Category], ...] = (
     (r"has been modified by an inplace operation|detached in-place", Category.VERSION),
     (r"backward through the graph a second time", Category.FREED),
-    (r"leaf Variable that requires grad is being used in an in-place", Category.LEAF_WRITTEN),
+    (r"leaf Variable that requires grad is being used in an in-place|leaf variable has been moved", Category.LEAF_WRITTEN),
     (r"is a view and is being modified inplace|A view was created in no_grad mode", Category.VIEW_WRITTEN),
     (r"is a view and its base|more than one element of the written-to tensor", Category.VIEW_WRITTEN),
     (r"grad can be implicitly created only for (scalar|real scalar) outputs", Category.NON_SCALAR_ROOT),
@@ -32,7 +32,7 @@ MESSAGES: tuple[tuple[str, Category], ...] = (
     (r"only change requires_grad flags of leaf", Category.FLAG),
     (r"pack hook is modifying its input", Category.HOOK),
     (r"cannot register a hook|hooks cannot be registered|has changed the (size|type) of value", Category.HOOK),
-    (r"returned an incorrect number of gradients|returned an invalid gradient", Category.FUNCTION),
+    (r"returned (an incorrect number of gradients|an invalid gradient|a gradient different than)", Category.FUNCTION),
     (r"marked with @once_differentiable|no gradient today", Category.FUNCTION),
     (r"torch.utils.checkpoint is incompatible", Category.CHECKPOINT),
     (r"attempting to assign a gradient|assigned grad has data", Category.ASSIGNED_GRADIENT),

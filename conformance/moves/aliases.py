@@ -29,6 +29,19 @@ def siblings(g: Generator) -> None:
             g.backward_from(other if g.below(2) else base)
 
 
+def rearranged(g: Generator) -> None:
+    """A tensor that lies in memory in another order than its dimensions, made of a transposed one; a view of it is written."""
+    source = g.some([s for s in g.requiring() if len(s.shape) > 1 and 1 not in s.shape and 0 not in s.shape])
+    if source is not None and {"transpose", "neg"} <= g.tables.names:
+        turned, base = g.fresh(), g.fresh()
+        g.emit(Apply("transpose", (source.name,), (turned,), {"dim0": 0, "dim1": len(source.shape) - 1}))
+        g.emit(Apply("neg", (turned,), (base,)))
+        view = _view_of(g, g.scope.slots[base])
+        if view is not None:
+            g.mutate([view])
+            g.backward_from(g.scope.slots[base])
+
+
 def view_of_view(g: Generator) -> None:
     """A view of a view, which is written."""
     base = g.some([s for s in g.floats if len(s.shape) > 1 and not s.is_leaf]) or g.some(g.floats)

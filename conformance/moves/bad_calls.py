@@ -66,7 +66,23 @@ def cleared_flag(g: Generator) -> None:
         g.emit(SetRequiresGrad(slot.name, False))
 
 
-BAD_CALLS = (implicit_gradient, constant_root, misshapen_gradient, written_leaf, written_view, unused_input, cleared_flag)
+def moved_leaf(g: Generator) -> None:
+    """backward() into what was a leaf when it was used, and became a result by a write."""
+    leaf = g.some([s for s in g.requiring() if s.is_leaf and not s.view])
+    if leaf is None or not g.scope.recording or not {"neg", "add_"} <= g.tables.names:
+        return
+    others = [s for s in g.requiring() if s is not leaf and s.shape == leaf.shape and s.dtype == leaf.dtype]
+    root = g.fresh()
+    g.emit(Apply("neg", (leaf.name,), (root,)))
+    other = g.some(others) or g.leaf(leaf.shape, True, leaf.dtype)
+    g.emit(SetRequiresGrad(leaf.name, False))
+    g.emit(Mutate("add_", leaf.name, (other.name,)))
+    g.backward_from(g.scope.slots[root])
+
+
+BAD_CALLS = (
+    implicit_gradient, constant_root, misshapen_gradient, written_leaf, written_view, unused_input, cleared_flag, moved_leaf,
+)  # fmt: skip
 
 
 def bad_call(g: Generator) -> None:

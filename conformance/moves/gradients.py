@@ -46,7 +46,11 @@ def bad_assignment(g: Generator) -> None:
     """`.grad` of a leaf is set to a tensor that does not fit it."""
     leaf = g.some([s for s in g.requiring() if s.is_leaf])
     if leaf is not None:
-        misfit = g.some([s for s in g.floats if (s.shape != leaf.shape or s.dtype != leaf.dtype) and not s.requires_grad])
+        others = [dtype for dtype in g.dtypes if dtype != leaf.dtype]
+        if others and g.below(2):
+            misfit: Slot | None = g.leaf(leaf.shape, False, others[0])
+        else:
+            misfit = g.some([s for s in g.floats if s.shape != leaf.shape and not s.requires_grad])
         longer = (*leaf.shape, 2) if len(leaf.shape) < 4 else leaf.shape[1:]
         g.emit(AssignGrad(leaf.name, (misfit or g.leaf(longer, False, leaf.dtype)).name))
 
@@ -57,7 +61,18 @@ def handed_gradient(g: Generator) -> None:
     if root is not None:
         fitting = [s for s in g.floats if s.shape == root.shape and s.dtype == root.dtype and not s.requires_grad]
         gradient = g.some(fitting) or g.leaf(root.shape, False, root.dtype)
-        g.emit(Backward((root.name,), (gradient.name,), (None, True)[g.below(2)], handed=True))
+        g.emit(Backward((root.name,), (gradient.name,), (None, True)[g.below(2)], not g.below(6), handed=True))
+
+
+def gradient_of_other_dtype(g: Generator) -> None:
+    """backward() of a root with a gradient of another floating dtype, and the gradient of a leaf, whose dtype is seen then."""
+    root = g.some(g.requiring())
+    others = [dtype for dtype in g.dtypes if root is not None and dtype != root.dtype]
+    if root is not None and others:
+        g.emit(Backward((root.name,), (g.leaf(root.shape, False, others[0]).name,), (None, True)[g.below(2)]))
+        leaf = g.some([s for s in accumulated(g) if s.is_leaf and root.graph >> s.name & 1])
+        if leaf is not None:
+            g.emit(ReadGrad(g.fresh(), leaf.name))
 
 
 def differentiable_gradient(g: Generator) -> None:
@@ -82,7 +97,7 @@ def write_grad(g: Generator) -> None:
 
 
 def retain_grad(g: Generator) -> None:
-    """retain_grad() on something that requires grad."""
-    slot = g.some(g.requiring())
+    """retain_grad() on something that requires grad; of a gradient it is not known for sure."""
+    slot = g.some([s for s in g.requiring() if not s.storage.of_gradient])
     if slot is not None:
         g.emit(RetainGrad(slot.name))

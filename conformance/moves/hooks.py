@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.moves.roots import higher
 from conformance.program import Enter, Exit, Hook, Unhook
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ ON_RESULTS: tuple[tuple[HookKind, HookAction], ...] = (
     ("tensor", "see"), ("tensor", "double"), ("node_after", "see"), ("node_before", "see"), ("node_before", "double"),
     ("node_after", "double"), ("tensor", "remove"),
 )  # fmt: skip
+# Where a gradient has a history in torch, the scope knows only nearly: one that has none has no node to hang on.
+ON_GRADIENTS = tuple(entry for entry in ON_RESULTS if entry[0] == "tensor")
 PACKS: tuple[Mode, ...] = ("pack_same", "pack_copy", "pack_double", "pack_same", "pack_copy", "pack_double", "pack_write")
 
 
@@ -24,8 +27,19 @@ def hook(g: Generator) -> None:
     """A hook on something that requires grad."""
     slot = g.some(g.requiring())
     if slot is not None:
-        kinds = ON_LEAVES if slot.is_leaf else ON_RESULTS
+        kinds = ON_LEAVES if slot.is_leaf else ON_GRADIENTS if slot.graph & g.scope.higher else ON_RESULTS
         g.emit(Hook(g.fresh(), slot.name, *kinds[g.below(len(kinds))]))
+
+
+def hooked_then_written(g: Generator) -> None:
+    """A tensor that is written once a hook hangs on it: a view of another, half of the time."""
+    results = [s for s in g.requiring() if not s.is_leaf and g.writable(s)]
+    views = [s for s in results if s.view]
+    slot = g.some(views if views and g.below(2) else results)
+    if slot is not None:
+        g.emit(Hook(g.fresh(), slot.name, "tensor", ("see", "double")[g.below(2)]))
+        g.mutate([slot])
+        g.backward_from(slot)
 
 
 def bad_hook(g: Generator) -> None:
@@ -58,3 +72,10 @@ def packing(g: Generator) -> None:
         g.emit(Enter(PACKS[g.below(len(PACKS))]))
         if not g.below(4):
             g.emit(Enter(PACKS[g.below(len(PACKS))]))
+
+
+def higher_packed(g: Generator) -> None:
+    """A gradient with a graph of its own, through tensors that were packed before."""
+    while g.scope.modes:
+        g.emit(Exit())
+    higher(g)

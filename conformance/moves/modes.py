@@ -33,7 +33,9 @@ def inference(g: Generator) -> None:
     if g.scope.modes:
         g.emit(Exit())
         return
-    op = g.tables.ops[g.below(len(g.tables.ops))]
+    if not g.ops:
+        return
+    op = g.ops[g.below(len(g.ops))]
     chosen = g.fitting(op)  # leaves that it needs are made outside: what from_numpy() makes inside is no inference tensor
     if chosen is not None:
         g.emit(Enter("inference_mode"))
@@ -61,7 +63,7 @@ def region(g: Generator) -> None:
         g.emit(Exit())
     else:
         g.emit(Enter("no_grad"))
-        if not g.below(3):
+        if g.below(3) == 2:  # the larger choice for the larger program
             g.emit(Enter("enable_grad"))
 
 

@@ -40,7 +40,7 @@ def grad(g: Generator, *, create_graph: bool = False) -> None:
         inputs.append(g.requiring()[g.below(len(g.requiring()))])
     names = tuple(s.name for s in inputs)
     outs = tuple(g.fresh() for _ in names)
-    keep = (None, True)[g.below(2)]
+    keep = (None, True, False)[g.below(3)]
     roots_named = tuple(r.name for r in roots)
     g.emit(Grad(outs, roots_named, names, g.seeds(roots), keep, create_graph, unused))
 
@@ -51,4 +51,4 @@ def higher(g: Generator) -> None:
         return grad(g, create_graph=True)
     roots = g.roots()
     if roots:
-        g.emit(Backward(tuple(r.name for r in roots), g.seeds(roots), None, True))
+        g.emit(Backward(tuple(r.name for r in roots), g.seeds(roots), (None, None, False)[g.below(3)], True))

@@ -16,9 +16,10 @@ from conformance.remote.limits import FAREWELL, LOOK, TAIL
 from conformance.remote.messages import LONGEST_LINE
 
 try:
+    import fcntl
     import resource
-except ImportError:  # where there is none, memory is not limited
-    resource = None  # type: ignore[assignment]
+except ImportError:  # where there are none, memory is not limited, and a child must notice by itself that it is alone
+    fcntl = resource = None  # type: ignore[assignment]
 
 MIB = 1 << 20
 
@@ -32,7 +33,7 @@ class Died(Exception):
 
 
 class Worker:
-    """One child process. It is killed at the latest when the worker is forgotten or the interpreter ends."""
+    """One child process. It is killed at the latest when the worker is forgotten or this process ends, in whatever way."""
 
     def __init__(self, command: Sequence[str], memory: int, environment: Mapping[str, str] | None = None) -> None:
         """Start the command.
@@ -41,11 +42,19 @@ class Worker:
             OSError: it cannot be started.
         """
         self.memory = memory
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
-            start_new_session=True, bufsize=0,
-        )  # fmt: skip
-        self._finalizer = weakref.finalize(self, _kill, self.process)
+        theirs, ours = os.pipe()
+        try:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+                start_new_session=True, bufsize=0, pass_fds=(theirs,),
+            )  # fmt: skip
+            self._finalizer = weakref.finalize(self, _kill, self.process, ours)
+            _tie(self.process.pid, theirs)
+        except OSError:
+            os.close(ours)
+            raise
+        finally:
+            os.close(theirs)
         _limit(self.process.pid, memory)
         self.stdin, self.stdout, self.stderr = (_descriptor(self.process, name) for name in ("stdin", "stdout", "stderr"))
         self.selector = selectors.DefaultSelector()
@@ -181,12 +190,27 @@ def _descriptor(process: subprocess.Popen[bytes], name: str) -> int:
     return descriptor
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def _tie(pid: int, pipe: int) -> None:
+    """Have the system kill the process group of `pid`, which holds this end of a pipe, as soon as the other end is closed.
+
+    That is when this process ends, however it ends. A child that hangs in native code, with the lock of its interpreter or
+    without any, could not see by itself that it is alone. (The signal that Linux sends when a parent dies comes when the parent's
+    *thread* ends, and reaches the child alone, not what that has started.)
+    """
+    if not hasattr(fcntl, "F_SETSIG"):
+        return
+    with contextlib.suppress(OSError):
+        for what, value in ((fcntl.F_SETOWN, -pid), (fcntl.F_SETSIG, signal.SIGKILL), (fcntl.F_SETFL, os.O_ASYNC)):
+            fcntl.fcntl(pipe, what, value)
+
+
+def _kill(process: subprocess.Popen[bytes], ours: int) -> None:
     """Kill a process group, collect the child and close its pipes."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     process.wait()
+    os.close(ours)
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             with contextlib.suppress(OSError):

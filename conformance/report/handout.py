@@ -7,7 +7,7 @@ import shlex
 
 from conformance.record import Failure, Header
 from conformance.report.summary import RuleText, canonical
-from conformance.report.text import clip, one_line, visible
+from conformance.report.text import clip, one_line, versioned, visible
 
 
 def pytest_text(failure: Failure, header: Header) -> str:
@@ -73,7 +73,7 @@ def issue_text(failure: Failure, header: Header, text: RuleText | None) -> str:
     """The failure as Markdown for the engine's tracker: title, proof, code, what is right and what comes, versions."""
     statement = text.statement if text else failure.statement
     first = next((step for step in failure.steps if step.differs), None)
-    engine = one_line(f"{header.engine} {header.engine_version}")
+    engine = one_line(versioned(header.engine, header.engine_version))
     lines = [f"# {one_line(statement).rstrip('.')}: {one_line(failure.kind)}", "", _plain(failure.proof), ""]
     lines += ["To reproduce:", "", _fenced(failure.engine_script or failure.torch_script, "python"), ""]
     if first is not None:

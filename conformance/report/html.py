@@ -22,7 +22,7 @@ from conformance.changes import Changes, changes
 from conformance.record import Record
 from conformance.report.saved import BY_VERDICT, SavedSummary, SavedTable, differs, saved_sentence, summarize_saved, tables
 from conformance.report.summary import MARKS, RuleText, Summary, about, applied, headline, sentences, summarize, words
-from conformance.report.text import clip, count, one_line, slug, visible
+from conformance.report.text import clip, count, one_line, slug, versioned, visible
 from conformance.report.trend import Trend, TrendRow, trend_of
 from conformance.report.views import FEW, PILE, sections
 
@@ -141,7 +141,7 @@ def _short(number: float) -> str:
 def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     """What identifies the run, as (name, value)."""
     record, header = summary.record, summary.record.header
-    yield "Engine", f"{header.engine} {header.engine_version}"
+    yield "Engine", versioned(header.engine, header.engine_version)
     yield from ((name, text) for name, text in about(header) if text)
     yield "Oracle", f"{header.oracle} {header.oracle_version}"
     yield "Suite", header.suite_version
@@ -179,11 +179,11 @@ def _since(changed: Changes | None) -> str:
         return ""
     header, footer = changed.earlier.header, changed.earlier.footer
     ran = f", {count(footer.programs, 'program')}" if footer else ", incomplete"
-    return one_line(f"{header.engine} {header.engine_version}, suite {header.suite_version}, seed {header.seed}{ran}")
+    return one_line(f"{versioned(header.engine, header.engine_version)}, suite {header.suite_version}, seed {header.seed}{ran}")
 
 
 def _trends(shown: Sequence[Any], rows: Sequence[TrendRow]) -> dict[str, Trend]:
-    """The trend of each area by its name, and of all together; empty where there are no rows."""
-    if not rows:
+    """The trend of each area by its name, and of all together; empty before the second run, as one tells no trend."""
+    if len(rows) < 2:
         return {}
     return {section.row.name: trend_of(section.row.name, rows) for section in shown} | {"all": trend_of(None, rows)}

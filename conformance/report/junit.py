@@ -9,7 +9,7 @@ from junitparser import Failure as FailureElement
 
 from conformance.record import Failure, Record, RuleResult
 from conformance.report.summary import ALLOWED, Summary, about, causes, headline, notes, sentences, summarize
-from conformance.report.text import clip, count, one_line, visible
+from conformance.report.text import clip, count, one_line, versioned, visible
 
 
 def render_junit(record: Record) -> str:
@@ -20,7 +20,7 @@ def render_junit(record: Record) -> str:
     """
     summary = summarize(record)
     header = record.header
-    suite = TestSuite(one_line(f"conformance: {header.engine} {header.engine_version}"))
+    suite = TestSuite(one_line(f"conformance: {versioned(header.engine, header.engine_version)}"))
     for name, value in (
         ("oracle", f"{header.oracle} {header.oracle_version}"),
         ("seed", str(header.seed)),

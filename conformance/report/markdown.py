@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 from conformance.record import Failure, Record
 from conformance.report.summary import (
-    ALLOWED,
     MARKS,
     AreaRow,
     Summary,
     about,
     applied,
+    excused,
     headline,
     machine_sentence,
     most_telling,
@@ -44,10 +44,10 @@ def render_markdown(record: Record) -> str:
         lines += _failure(failure)
     if len(telling) > MOST:
         lines += [f"… and {count(len(telling) - MOST, 'more cause')} in the report.", ""]
-    allowed = [f"{MARKS[r.verdict]} {code(r.id)}" for r in summary.results if r.verdict in ALLOWED]
-    if allowed:
-        more = f" … and {len(allowed) - MOST} more" if len(allowed) > MOST else ""
-        lines += [f"Allowed: {', '.join(allowed[:MOST])}{more}.", ""]
+    for word, results in excused(summary).items():
+        named = [f"{MARKS[r.verdict]} {code(r.id)}" for r in results[:MOST]]
+        more = f" … and {len(results) - MOST} more" if len(results) > MOST else ""
+        lines += [f"{word.capitalize()}: {', '.join(named)}{more}.", ""]
     lines += [line for note in notes(summary)[:MOST] for line in (f"Note: {escaped(note)}", "")]
     told = [f"{name.lower()}: {escaped(text)}" for name, text in about(record.header) if text]
     if told:

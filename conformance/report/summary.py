@@ -7,9 +7,9 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from conformance.areas import AREA_NAMES, BY_NAME
+from conformance.areas import AREA_NAMES, BY_NAME, foundation
 from conformance.record import Failure, Header, Record, RuleResult, RuleVerdict
-from conformance.report.text import count, one_line, token
+from conformance.report.text import count, one_line, token, versioned
 
 
 class RuleText(Protocol):
@@ -150,11 +150,27 @@ def causes(summary: Summary, rule: RuleResult) -> tuple[Failure, ...]:
     return tuple(f for f in (*summary.broken, *summary.allowed) if f.rule == rule.id)
 
 
+def excused(summary: Summary) -> dict[str, list[RuleResult]]:
+    """The rules that differ and do not fail the run, by why: `known` to the baseline, or `allowed`."""
+    why: dict[str, list[RuleResult]] = {"known": [], "allowed": []}
+    for result in summary.results:
+        if result.verdict in ALLOWED:
+            why["known" if result.verdict == "known" else "allowed"].append(result)
+    return {word: results for word, results in why.items() if results}
+
+
+def simplest_first(failures: Iterable[Failure]) -> list[Failure]:
+    """What to look at first: where an area that others build on is broken, theirs come after it; short programs before long."""
+    failures = list(failures)
+    broken = {failure.area for failure in failures}
+    return sorted(failures, key=lambda f: (bool(foundation(f.area) & broken), len(f.steps), _place(f.area), f.rule))
+
+
 def most_telling(failures: Iterable[Failure]) -> list[Failure]:
-    """One cause of each rule first, then the second causes, and so on: what to show where room is short."""
+    """The simplest cause of each rule first, then the second causes, and so on: what to show where room is short."""
     seen: dict[str, int] = {}
     ranked: list[tuple[int, Failure]] = []
-    for failure in failures:
+    for failure in simplest_first(failures):
         seen[failure.rule] = seen.get(failure.rule, 0) + 1
         ranked.append((seen[failure.rule], failure))
     return [failure for _, failure in sorted(ranked, key=lambda pair: pair[0])]
@@ -163,7 +179,7 @@ def most_telling(failures: Iterable[Failure]) -> list[Failure]:
 def headline(summary: Summary) -> str:
     """Who was held against whom, and the verdict, in a few words."""
     verdict = summary.record.verdict
-    engine, oracle = (one_line(f"{name} {version}") for name, version in _parties(summary.record))
+    engine, oracle = (one_line(versioned(name, version)) for name, version in _parties(summary.record))
     if verdict == "incomplete":
         return f"{engine} against {oracle}: the run is incomplete"
     if verdict == "conforms" and summary.total.counts["known"]:
@@ -193,6 +209,8 @@ def sentences(summary: Summary) -> str:
     found = f"Of {count(total.applied, 'applicable rule')}, "
     if failed:
         found += f"{failed} {'is' if failed == 1 else 'are'} broken{evidence}, by {count(len(summary.broken), 'cause')}."
+        if failed > 1 and summary.broken:
+            found += f" Start with {one_line(simplest_first(summary.broken)[0].rule)}."
     else:
         found += f"none is broken{evidence}."
     if total.counts["known"]:

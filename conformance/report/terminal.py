@@ -13,12 +13,12 @@ from rich.text import Text
 from conformance.record import Failure, Record, RuleVerdict
 from conformance.report.saved import saved_sentence, summarize_saved
 from conformance.report.summary import (
-    ALLOWED,
     MARKS,
     VERDICTS,
     AreaRow,
     Summary,
     applied,
+    excused,
     headline,
     machine_sentence,
     most_telling,
@@ -219,12 +219,12 @@ def _notes(summary: Summary, width: int, folder: Path | None) -> list[Text]:
     notes = [applied(summary) + (f" ({', '.join(missing)})" if missing else "")]
     if summary.record.saved:
         notes.append(f"saved tensors: {saved_sentence(summarize_saved(summary.record), one_line(summary.record.header.oracle))}")
-    rules = [f"{MARKS[r.verdict]} {one_line(r.id)}" for r in summary.results if r.verdict in ALLOWED]
-    allowed = textwrap.shorten(f"allowed: {', '.join(rules)}", width, placeholder=" …") if rules else ""
-    if allowed and len(f"{notes[0]}; {allowed}") <= width:
-        notes[0] += f"; {allowed}"
-    elif allowed:
-        notes.insert(1, allowed)
+    named = {word: [f"{MARKS[r.verdict]} {one_line(r.id)}" for r in results] for word, results in excused(summary).items()}
+    lines = [textwrap.shorten(f"{word}: {', '.join(rules)}", width, placeholder=" …") for word, rules in named.items()]
+    if lines and len("; ".join((notes[0], *lines))) <= width:
+        notes[0] = "; ".join((notes[0], *lines))
+    else:
+        notes[1:1] = lines
     if told(summary):
         notes.append(textwrap.shorten("; ".join(told(summary)), width, placeholder=" …"))
     if folder is not None:

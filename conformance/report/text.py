@@ -26,6 +26,15 @@ def one_line(text: str) -> str:
     return visible(" ".join(text.split()))
 
 
+def versioned(name: str, version: str) -> str:
+    """A name with its version, where one is known.
+
+    >>> versioned("mygrad", "2.3.0"), versioned("my_adapter:MyEngine", "unknown")
+    ('mygrad 2.3.0', 'my_adapter:MyEngine')
+    """
+    return name if version in ("", "unknown") else f"{name} {version}"
+
+
 def clip(text: str, limit: int = FIELD) -> str:
     """The text, cut at `limit` characters with a note of how many are left out."""
     if len(text) <= limit:

@@ -39,6 +39,7 @@ PRECEDENCE: tuple[Rule, ...] = (
     *gradients.OPEN,
     *grad.OPEN,
     *requires_grad.OPEN,
+    *roots.OPEN,
     *errors.REFUSALS,
     *hooks.REFUSALS,
     *functions.REFUSALS,

@@ -74,8 +74,8 @@ GRAPHS = (
 
 RULES = (
     Rule(id="grad.superfluous-graph", obligation="MAY", source=SOURCE, exemplar=through_grad, needs=F.CREATE_GRAPH,
-         statement="With create_graph=True a gradient that depends on no leaf has no history.",
-         why="A history too many costs memory and changes no number.", kinds=frozenset({"wrong state"}),
+         statement="With create_graph=True a gradient that depends on no leaf has a history only where torch's has one.",
+         why="A history of zeros costs memory and changes no number.", kinds=frozenset({"wrong state"}),
          facets=FLAGS, claim_needs=F.FLAG_OF_GRADIENT, traits=frozenset({"higher-order"})),
     Rule(id="grad.second-order", source=SOURCE, exemplar=second, needs=F.HIGHER_ORDER,
          statement="With create_graph=True a gradient is a differentiable function of all that it was computed from.",

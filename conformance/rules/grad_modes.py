@@ -66,6 +66,15 @@ def saved_inference() -> Program:
     return s.program()
 
 
+def decorated() -> Program:
+    """What a function makes that no_grad decorates, and what is made after an error in a region of no_grad."""
+    s = Sketch()
+    x = s.leaf([1.0, 2.0])
+    s.op("made_by_decorated", x)
+    s.op("function_after_error", x)
+    return s.program()
+
+
 def exported() -> Program:
     """numpy() of a tensor that requires grad."""
     s = Sketch()
@@ -90,6 +99,9 @@ RULES = (
     Rule(id="grad_modes.switch", source=SWITCH, exemplar=switched, needs=F.MODE_SWITCHED,
          statement="set_grad_enabled() as a call holds until the region around it ends or it is called again.",
          why="Without effect it records what was not to be.", kinds=STATE),
+    Rule(id="grad_modes.within", source=SOURCE, exemplar=decorated, needs=F.MODE_WITHIN,
+         statement="A mode holds in a function that it decorates, and ends also where an error leaves its region.",
+         why="Evaluation is decorated; an error that is caught must not stop the training after it.", kinds=STATE),
     Rule(id="grad_modes.restored", source=SOURCE, exemplar=restored, needs=F.REGION_NESTED, facets=FLAGS | {"error", "grad"},
          statement="The end of a region brings back the mode that was before it.",
          why="Functions that use no_grad are called from within no_grad.", kinds=STATE),

@@ -103,7 +103,7 @@ def _refused(slug: str, statement: str, why: str, needs: F, exemplar: Callable[[
 REFUSALS = (
     _refused("refused", "A hook is refused on what has no such gradient: on constants, and after accumulation on non-leaves.",
              "A hook that is never called hides a mistake.", F.HOOK_WITHOUT_GRADIENT, on_constant),
-    _refused("result-shape", "A hook that gives back a gradient of another shape is refused.",
+    _refused("result-shape", "A hook that gives back a gradient of another shape or dtype is refused.",
              "The gradient would no longer fit its tensor.", F.HOOK_MISSHAPES, lambda: hooked("tensor", "misshape")),
 )  # fmt: skip
 

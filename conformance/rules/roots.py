@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from conformance.compare import Kind
 from conformance.features import Feature as F
-from conformance.program import Program
+from conformance.program import Backward, Program
 from conformance.rules.rule import Rule
 from conformance.sketch import Sketch
 
@@ -46,11 +46,25 @@ def some_implicit() -> Program:
     return s.program()
 
 
+def other_dtype() -> Program:
+    """A gradient of float64 for a root of float32."""
+    s = Sketch(dtype="float32")
+    y, g = s.op("neg", s.leaf([1.0, 2.0])), s.constant([1.0, 3.0], dtype="float64")
+    s.add(Backward((y,), (g,)))
+    return s.program()
+
+
 def _rule(slug: str, statement: str, why: str, needs: F, exemplar: Callable[[], Program]) -> Rule:
     """A rule on what the roots contribute."""
     return Rule(id=f"roots.{slug}", statement=statement, why=why, source=SOURCE, exemplar=exemplar, needs=needs, kinds=WRONG,
                 facets=SEEN)  # fmt: skip
 
+
+OPEN = (
+    Rule(id="roots.other-dtype", obligation="MAY", source=SOURCE, exemplar=other_dtype, needs=F.GRADIENT_OF_OTHER_DTYPE,
+         kinds=WRONG, statement="A gradient of another floating dtype than its root is converted to that of the root.",
+         why="Else the leaves' gradients are of a dtype that is not theirs; an engine may refuse it instead."),
+)  # fmt: skip
 
 RULES = (
     _rule("repeated", "A root that is given twice counts twice, each time with its own gradient.",

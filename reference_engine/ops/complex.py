@@ -14,6 +14,7 @@ from .. import dtypes, errors, views
 from ..storage import address, flat, offset, strided, strides
 from ..tensor import Tensor, new
 from .faces import face, function, method
+from .layout import contiguous_format
 from .table import ROWS, arrays, op, tensors
 
 # ---- the parts --------------------------------------------------------------------------------------------------------
@@ -47,8 +48,9 @@ def _view_as_complex(x: np.ndarray) -> np.ndarray:
 
 op("view_as_real", _view_as_real, view=True, face=False, jvp="linear", self=lambda F, ct: F.as_complex(ct))
 op("view_as_complex", _view_as_complex, view=True, face="function", jvp="linear", self=lambda F, ct: F.view_as_real(ct))
-arrays.as_complex = lambda x: _view_as_complex(np.ascontiguousarray(x))
-tensors.as_complex = lambda x: ROWS["view_as_complex"].call(x.contiguous())
+# Copied: a contiguous array may have any stride along a dimension of length 1, and a complex view wants even ones.
+arrays.as_complex = lambda x: _view_as_complex(np.array(x, order="C"))
+tensors.as_complex = lambda x: ROWS["view_as_complex"].call(x.clone(memory_format=contiguous_format))
 
 
 @function("view_as_real")
@@ -208,8 +210,10 @@ def conj(self: Tensor) -> Tensor:
     made = ROWS["conj_view"].call(self)
     lazy = new(ConjTensor)
     lazy._source = self
-    lazy._rg, lazy._edge, lazy._meta = made._rg, made._edge, made._meta
+    lazy._rg, lazy._edge, lazy._meta, lazy._view = made._rg, made._edge, made._meta, None
     views.attach(lazy, self)
+    if lazy._view is None:  # made of an inference tensor
+        return lazy
     back = views.replay(self)
     window = None if self._view is None else views.geometry(self)
     lazy._view.replay = lambda base: conj(_again(base, back, window))

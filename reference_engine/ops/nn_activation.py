@@ -133,13 +133,13 @@ op("glu", _glu, params="dim=-1", face=False, self=_glu_vjp)
 # shaped like the input's channels.
 op("prelu_slope", lambda ct, x, w: np.where(x > 0, ct, ct * w), "ct_ self weight", face=False,
    node="PreluKernelBackwardBackward0",
-   ct_=lambda F, ct, self, weight: F.prelu_slope(ct, self, weight),
+   ct_=lambda F, ct, self, weight: F.where(F.ge(self, 0), ct, F.mul(ct, weight)),  # unlike the slope: torch's choice at 0
    self=lambda F, ct: F.zeros_like(ct),
-   weight=lambda F, ct, ct_, self: F.where(F.gt(self, 0), 0.0, F.mul(ct, ct_)))  # fmt: skip
+   weight=lambda F, ct, ct_, self: F.where(F.ge(self, 0), 0.0, F.mul(ct, ct_)))  # fmt: skip
 op("prelu_weight_slope", lambda ct, x, w: np.where(x > 0, ct.dtype.type(0), ct * x), "ct_ self weight", face=False,
    node="PreluKernelBackwardBackward0",
    ct_=lambda F, ct, self, weight: F.prelu_weight_slope(ct, self, weight),
-   self=lambda F, ct, ct_, self: F.where(F.gt(self, 0), 0.0, F.mul(ct, ct_)),
+   self=lambda F, ct, ct_, self: F.where(F.ge(self, 0), 0.0, F.mul(ct, ct_)),
    weight=lambda F, ct: F.zeros_like(ct))  # fmt: skip
 op("prelu_kernel", lambda x, w: np.where(x > 0, x, w * x), "self weight", face=False,
    self=lambda F, ct, self, weight: F.prelu_slope(ct, self, weight),

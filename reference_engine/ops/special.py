@@ -185,7 +185,7 @@ op("special_xlog1py", _x_times(np.log1p), "self other", promote="float", face=Fa
 op("xlogy_number_first", lambda y, x: _x_times(np.log)(x, y), "other self", promote="float", face=False,
    node="XlogyBackward1", other=lambda F, ct, other, self: F.div(F.mul(ct, self), other))  # fmt: skip
 op("xlogy_number_last", _x_times(np.log), "self other", promote="float", face=False, node="XlogyBackward2",
-   self=lambda F, ct, self, other: F.xlogy(ct, other) if _number(other) > 0 else F.masked_fill(
+   self=lambda F, ct, self, other: F.xlogy_number_last(ct, other) if _number(other) > 0 else F.masked_fill(
        F.mul(ct, _log(other)), F.eq(self, 0), 0.0))  # fmt: skip
 
 

@@ -130,10 +130,11 @@ def test_a_baseline_has_a_line_for_each_entry(file: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ("{", "baseline.json: Input data was truncated"),
-        ('{"format": 2, "known": []}', r"at `\$.format`"),
+        ("{", "baseline.json is not a baseline: Input data was truncated"),
+        ('{"format": 2, "known": []}', "has format 2; this version reads format 1: upgrade autograd-conformance"),
+        ("[]", "is not a baseline"),
         ('{"format": 1, "known": [{"rule": 3}]}', r"at `\$.known\[0\].rule`"),
-        ("[" * 100_000, "baseline.json: "),
+        ("[" * 100_000, "baseline.json is not a baseline: "),
     ],
 )
 def test_a_malformed_baseline_is_one_line(content: str, why: str, tmp_path: Path) -> None:

@@ -91,11 +91,20 @@ def test_a_diverging_engine_exits_1(command: Any, tmp_path: Path) -> None:
         (("run", "troch"), ("unknown engine 'troch'", "did you mean 'torch'?", "module:attribute")),
         (("run", "nosuch:Engine"), ("there is no module 'nosuch' on the path", "install it")),
         (("run", "adapters_of_mine:Brokn"), ("module 'adapters_of_mine' has no 'Brokn'",)),
-        (("run", "adapters_of_mine:number"), ("is a int, not a conformance.Engine",)),
+        (("run", "adapters_of_mine:number"), ("is an object of type int, not a conformance.Engine",)),
         (("run", "torch", "--area", "view"), ("there is no area 'view': did you mean views?",)),
         (("run", "torch", "--rule", "zzz"), ("there is no rule 'zzz': `conformance rules` lists them",)),
         (("run", "torch", "--budget", "5", "--programs", "5"), ("exclude each other",)),
         (("run", "torch", "--budget", "0"), ("--budget", "conformance --help")),
+        (("run", "torch", "--budget", "nan"), ("a budget of nan seconds never ends",)),
+        (("run", "torch", "--budget", "inf"), ("a budget of inf seconds never ends",)),
+        (("run", "torch", "--strict-baseline"), ("--baseline FILE",)),
+        (
+            ("run", "torch", "--baseline", "none.json"),
+            ("there is no baseline none.json", "`conformance baseline update ENGINE` makes one"),
+        ),
+        (("baseline", "show", "--file", "none.json"), ("there is no baseline none.json",)),
+        (("baseline", "update", "torch", "--expires", "soon"), ("'soon' is no day: write YYYY-MM-DD",)),
         (("run", "torch", "--seed", "x"), ("--seed",)),
         (("run", "torch", "--oracle", "mygrad"), ("--oracle",)),
         (("run", "torch", "--level", "5"), ("--level", "1<=x<=4")),
@@ -223,6 +232,21 @@ def test_a_malformed_program_exits_2(command: Any, text: str, parts: tuple[str, 
     (tmp_path / "p.json").write_text(text)
 
     one_line(command("replay", "p.json", "--engine", "torch"), 2, *parts)
+
+
+def test_ids_of_earlier_runs_are_found_in_the_history(command: Any, tmp_path: Path) -> None:
+    """A record that the next run replaced still gives programs to replay and to keep; where nothing is kept, the list says so."""
+    command("run", "adapters_of_mine:Broken", "--oracle", "reference", "--programs", "40", "--area", "gradients")
+    failure = read(tmp_path / "reports/adapters_of_mine-Broken/record.jsonl").failures[0].id
+    command("run", "reference", "--oracle", "reference", "--programs", "0", "--out", "reports/adapters_of_mine-Broken")
+    empty = command("corpus", "list")
+    kept = command("corpus", "add", failure)
+
+    assert (empty.status, empty.out) == (0, "")
+    assert "nothing is kept in" in empty.err
+    assert kept.status == 0, kept.err
+    assert failure in command("corpus", "list").out
+    assert command("replay", failure, "--engine", "reference").status == 0
 
 
 def test_replay_asks_for_the_engine(command: Any, program_file: Path) -> None:

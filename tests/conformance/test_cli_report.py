@@ -66,7 +66,7 @@ def test_a_format_goes_to_another_folder_or_to_standard_output(command: Any, tmp
     [
         (("report", "nothing"), ("cannot read nothing: No such file", "name a record.jsonl")),
         (("report", "torn"), ("this is not a record",)),
-        (("report", "words.jsonl"), ("words.jsonl: line 1",)),
+        (("report", "words.jsonl"), ("words.jsonl: this is not a record",)),
         (("report", "reports/mygrad", "--out", "-"), ("--out - prints one format", "--format")),
         (("report", "reports/mygrad", "--format", "pdf"), ("'pdf' is not one of", "sarif")),
         (

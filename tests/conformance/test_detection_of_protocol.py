@@ -18,7 +18,7 @@ from conformance.record import Failure
 from conformance.rules import RULES
 from conformance.run import Options, Run
 
-PROGRAMS = 600
+PROGRAMS = 1500
 
 # Ops that the exemplars of rules use: random programs over the whole catalogue meet each too seldom.
 COMMON = {step.op for rule in RULES.values() for step in rule.exemplar().steps if isinstance(step, (Apply, Mutate))}

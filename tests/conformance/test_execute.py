@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from conformance import tolerance
 from conformance.areas import AREA_NAMES, BY_NAME
 from conformance.chooser import SeededChooser
 from conformance.engine import Engine
@@ -71,7 +72,8 @@ def test_quick_and_thorough_runs_agree(area: str, oracle: Any) -> None:
         last = shown(thorough, "value")
 
         assert (quick.refusal and quick.refusal[:2]) == (thorough.refusal and thorough.refusal[:2])
-        assert repr({k: last.get(k) for k in shown(quick, "value")}) == repr(shown(quick, "value"))
+        for slot, value in shown(quick, "value").items():  # where data lie in memory may decide how torch sums floats
+            assert tolerance.within_units(last[slot], value, tolerance.EPSILON["float32"])
 
 
 def test_a_refusal_is_data(oracle: Any) -> None:

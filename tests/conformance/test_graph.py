@@ -81,6 +81,18 @@ def test_a_wrong_gradient_came_along_an_edge(slot: int, where: list[Any]) -> Non
     assert [edge.label for edge in drawn.edges if edge.wrong] == ["wrong gradient"]
 
 
+def test_a_gradient_that_was_not_cleared_came_along_no_edge() -> None:
+    """The backward before was right: it is the leaf that is wrong."""
+    s = Sketch()
+    a = s.leaf([1.0, 2.0])
+    s.backward(a, [1.0, 1.0])
+    s.zero_grad(a)
+    drawn = graph(s.program(), Difference("wrong state", 2, 0, "grad", None, [1.0, 1.0]))
+
+    assert wrong(drawn) == []
+    assert [node.step for node in drawn.nodes if node.wrong] == [0]
+
+
 def test_a_refusal_stands_between_root_and_walk() -> None:
     """Of two walks, the one that was to be refused."""
     program = RULES["lifetime.freed"].exemplar()

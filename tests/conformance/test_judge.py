@@ -15,10 +15,11 @@ from conformance.areas import BY_NAME
 from conformance.chooser import SeededChooser
 from conformance.engines.torch_engine import TorchEngine
 from conformance.execute import Executor
-from conformance.features import Feature
+from conformance.features import BITS, Feature
 from conformance.generate import generate
 from conformance.judge import Judge
 from conformance.program import Program, to_json
+from conformance.scope import Scope
 from conformance.sketch import Sketch
 
 
@@ -121,6 +122,49 @@ def test_rounding_is_none_where_zeros_are(factor: float, stands: bool, oracle: A
     assert stands == (case is not None)
 
 
+class WithoutTerms(TorchEngine):
+    """x / x has the gradient 0 to the bit, since its terms are never formed."""
+
+    def calls(self) -> Mapping[str, Callable[..., Any]]:
+        div = super().calls()["div"]
+        return {**super().calls(), "div": lambda a, b: Bend.apply(a, 0.0) / b.detach() if a is b else div(a, b)}
+
+
+def quotients(dtype: str, x: float, *, by_grad: bool = False) -> Program:
+    """What cancels to rounding, differentiated twice, looked at between: every term is larger than all that is seen."""
+    s = Sketch(exact=False, dtype=dtype)
+    a = s.leaf([x, 3 * x])
+    for gradient in ([0.7, 0.7], [0.63, 0.77]):
+        y = s.op("div", a, a)
+        if by_grad:
+            s.grad(y, [a], gradient)
+        else:
+            s.backward(y, gradient)
+    return s.program()
+
+
+@pytest.mark.parametrize("by_grad", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("x", [0.7, 1e-2, 1e-3, 1e-4, 1e-6])
+def test_rounding_is_that_of_the_terms_of_a_sum(x: float, dtype: str, by_grad: bool, oracle: Any) -> None:
+    """However large terms are that cancel, what is left of them is no gradient."""
+    assert judge_of(WithoutTerms(), oracle).examine(quotients(dtype, x, by_grad=by_grad)) is None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("x", [0.7, 1e-3, 1e-6])
+def test_an_error_of_a_ten_thousandth_is_not_rounding_of_terms(x: float, dtype: str, oracle: Any) -> None:
+    """In one of two terms that cancel it is larger than the rounding of both."""
+    s = Sketch(exact=False, dtype=dtype)
+    a = s.leaf([x, 3 * x])
+    for gradient in ([0.7, 0.7], [0.63, 0.77]):
+        s.backward(s.op("mul", a, s.op("reciprocal", a)), gradient)
+    case = judge_of(bent("reciprocal", 1.0001)(), oracle).examine(s.program())
+
+    assert case is not None
+    assert case.difference.facet == "grad"
+
+
 def test_a_difference_at_a_kink_is_told(oracle: Any) -> None:
     """A tie that goes to one operand differs at the kink alone; off it the engine is right."""
     judge = judge_of(with_call("maximum", first_of_ties)(), oracle)
@@ -135,6 +179,21 @@ def test_a_difference_at_a_kink_is_told(oracle: Any) -> None:
     assert tie is not None
     assert tie.features & Feature.AT_KINK
     assert (tie.rule.id, tie.rule.obligation) == ("gradients.kink", "MAY")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_error_of_a_ten_thousandth_beside_a_pole_is_none_of_the_poles(dtype: str, oracle: Any) -> None:
+    """What may differ at poles hides no such error of ops that are at none, where the same program has another that is."""
+    judge = judge_of(bent("exp", 1.0001)(), oracle)
+    other = judge_of(bent("rsqrt", 1.0001)(), oracle)
+    s = Sketch(exact=False, dtype=dtype)
+    a = s.leaf([0.5, 1.25])
+    s.backward(s.op("mul", s.op("exp", a), s.op("rsqrt", a)), [1.0, 1.0])
+    s.backward(s.op("log", s.leaf([0.0, 1.0])), [1.0, 1.0])
+    cases = [judge.examine(s.program()), other.examine(s.program())]
+
+    assert Scope.of(s.program()).features & BITS.POLE
+    assert [case and case.rule.obligation for case in cases] == ["MUST", "MUST"]
 
 
 def test_an_error_beside_a_kink_is_none_of_the_kinks(oracle: Any) -> None:

@@ -34,7 +34,7 @@ def judge_of(name: str, oracle: Any) -> Judge:
     return Judge(Executor(oracle.engine, facets), Executor(engine, facets))
 
 
-def cases(judge: Judge, area: str, count: int, most: int = 1500) -> list[Case]:
+def cases(judge: Judge, area: str, count: int, most: int = 6000) -> list[Case]:
     """The first programs of an area on which the engine differs."""
     found: list[Case] = []
     chooser = SeededChooser(21)
@@ -60,10 +60,10 @@ SMALLEST = (
     ("retain_grad is ignored", "accumulation", 4),  # leaf, op, retain_grad, backward
     ("inputs= is ignored", "accumulation", 3),  # two leaves, backward
     ("detach keeps the history", "detach", 2),  # leaf, detach
-    ("detach copies", "detach", 3),  # leaf, detach, write
+    ("detach copies", "detach", 4),  # leaf, detach, write, and at times an op between
     ("saved tensors are not checked", "versions", 6),  # leaf, op that saves, write in a region, backward
     ("graphs are never freed", "lifetime", 4),  # leaf, op, two backwards
-    ("no_grad is ignored", "requires_grad", 4),  # leaf, region, op
+    ("no_grad is ignored", "requires_grad", 5),  # leaf, region, op, and at times a view of it
     ("several elements are seeded with ones", "errors", 2),  # leaf, backward
 )
 

@@ -19,7 +19,7 @@ class FunctionalOnTape(FunctionalEngine):
 
     name: ClassVar[str] = "functional-on-tape"
     ops: Mapping[str, str] = {
-        name: op.torch for name, op in CATALOG.items() if not (op.inplace or op.new_leaf or op.chapter in LEFT_OUT)
+        name: op.torch for name, op in CATALOG.items() if not (op.inplace or op.new_leaf or op.setup or op.chapter in LEFT_OUT)
     }
     promotes: ClassVar[frozenset[str]] = frozenset({"floats", "numbers"})
     namespace: ClassVar[Mapping[str, Any]] = {"torch": torch}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import configparser
+import json
 import os
 import re
 import shlex
@@ -81,12 +83,43 @@ def steps(workflow: str) -> dict[str, list[str]]:
     return {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()}
 
 
+def workflows() -> dict[str, str]:
+    """The workflows that users are given: those of the page, and the one that `conformance init` writes."""
+    written = (ROOT / "conformance/init/templates/workflow.yml.j2").read_text()
+    return {**{re.findall(r"name: (.*)", block)[0]: block for block in blocks("yaml")}, "init": written}
+
+
+@pytest.mark.parametrize("name", workflows())
+def test_a_workflow_keeps_to_the_schema_of_github(name: str) -> None:
+    """No misspelt key, no step without a body, nothing where GitHub expects something else."""
+    yaml: Any = pytest.importorskip("yaml")
+    jsonschema: Any = pytest.importorskip("jsonschema")
+    workflow = yaml.safe_load(workflows()[name])
+    workflow["on"] = workflow.pop(True)  # what YAML 1.1, but not GitHub, takes `on` for
+    schema = json.loads((ROOT / "tests/schemas/github-workflow.json").read_text())
+
+    assert [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(workflow)] == []
+    assert "{{" not in workflows()["init"], "a template with places to fill is no workflow yet"
+
+
 def test_the_workflow_runs_what_the_tox_file_has() -> None:
     """The steps install tox and run the environment that is shown; the reports that it uploads are those that are written."""
     (workflow,) = (block for block in blocks("yaml") if "tox run" in block)
 
     assert steps(workflow)["conformance"] == ["python -m pip install tox", "tox run -e autograd"]
     assert "[testenv:autograd]" in PAGE
+
+
+def test_the_environment_that_init_writes_tells_the_runner_as_that_of_the_page() -> None:
+    """It sees what a run needs to annotate and to summarise; an adapter that does not talk has a report all the same."""
+    page, written = configparser.RawConfigParser(), configparser.RawConfigParser()
+    page.read_string(next(block for block in blocks("ini") if "[testenv:autograd]" in block))
+    written.read_string((ROOT / "conformance/init/templates/tox.ini.j2").read_text())
+    environment = written["testenv:conformance"]
+
+    assert environment["pass_env"] == page["testenv:autograd"]["pass_env"]
+    assert environment["deps"] == page["testenv:autograd"]["deps"]
+    assert environment["ignore_errors"] == "true"
 
 
 def test_shards_and_their_merge_are_the_whole_run(project: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1]))
 import findings
+import referee
 
 from conformance.rules import RULES
 
@@ -92,3 +93,28 @@ def test_a_script_prints_what_the_page_says(section: findings.Section, finding: 
     found = findings.run(finding, sys.executable, section.settings)
 
     assert findings.same(finding.printed, found), found
+
+
+MATHEMATICS = [finding for finding in ALL if finding.about.strip().startswith("*Mathematics.")]
+
+
+@pytest.mark.parametrize("finding", MATHEMATICS, ids=name_of)
+def test_finite_differences_refute_what_is_wrong_by_mathematics(finding: findings.Finding) -> None:
+    """What the page shows is not the gradient (or the value) of what the script computes; or it is said what refutes it."""
+    engine = finding.engine.split()[0].lower()
+    rows = referee.rows_of(engine, finding.title)
+    told = [title for name, title in referee.OTHERWISE if name == engine and finding.title.startswith(title)]
+
+    assert [referee.is_wrong(row, finding.printed) for row in rows] == [True] * len(rows)
+    assert bool(rows) != bool(told)
+
+
+def test_the_referee_refutes_nothing_that_is_right() -> None:
+    """Each row agrees with its own gradient, printed; none is of no finding."""
+    titles = [(finding.engine.split()[0].lower(), finding.title) for finding in MATHEMATICS]
+    for row in referee.ROWS:
+        expected, _ = referee.right(row)
+        told = row._replace(shown=slice(None))
+
+        assert any(engine == row.engine and title.startswith(row.title) for engine, title in titles), row.title
+        assert not referee.is_wrong(told, " ".join(f"{number:.17g}" for number in expected)), row.title

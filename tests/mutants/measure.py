@@ -15,23 +15,26 @@ from conformance.judge import SCHEDULES, Case, Judge
 from conformance.lanes import Finding, Lane, Seen
 from conformance.observe import facets_of
 from conformance.program import Program, from_builtins
-from conformance.record import Failure
+from conformance.record import Failure, Phase
+from conformance.report.summary import simplest_first
 from conformance.rules import RULES
 from conformance.run import Options, Run
 from mutants.mutant import Mutant, modules, planted, swapped
 
-# failed, differs, safe: verdicts of the rule that the first failing program breaks. hang, crash: the end of the mutant itself.
+# failed, differs, safe: verdicts of the rule that is to be looked at first. hang, crash: the end of the mutant itself.
 # error: the suite or the planting went wrong, which kills nothing.
 Outcome = Literal["failed", "differs", "safe", "hang", "crash", "survived", "error"]
 KILLED = ("failed", "differs", "safe", "hang", "crash")
+ROUNDS = 2  # rounds of random programs over all areas that a mutant found goes through
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one mutant.
 
-    `found_at` and `reduced_at` are CPU seconds since both engines were loaded, `programs` how many had run by then; the reduction
-    took `executions` runs of a program and `reduction_ms` of CPU, and left `steps` steps. `rules` are all the rules that were
-    seen broken. What the engine without the defect fails as well is left out.
+    `found_at` and `reduced_at` tell when the first failing program was found and when it was reduced, in CPU seconds since both
+    engines were loaded, `programs` how many had run by then; its reduction took `executions` runs of a program and `reduction_ms`
+    of CPU. The suite then meets every area, as in any run; `rule`, `steps`, `reduced` and `proof` are those of the failure that
+    its report says to start with, `rules` all that were seen broken. What the engine without the defect fails too is left out.
     """
 
     id: str
@@ -124,40 +127,48 @@ class Bench:
 
 
 def measure(mutant: Mutant, options: Options, bench: Bench, *, every_rule: bool = False) -> Result:
-    """Run the suite on a mutant up to its first failure, reduced, or, with `every_rule`, to the end of the budget."""
+    """Run the suite on a mutant until it has failed and every area was met, or, with `every_rule`, to the end of the budget."""
     with planted(mutant):
         engine = engines.load("reference")
         begun = time.process_time()
         run = TimedRun(engine, bench.oracle, options)
         run.begun = begun
-        result = Result(id=mutant.id, outcome="survived")
-        rules: list[str] = []
+        found = Result(id=mutant.id, outcome="survived")
+        failures: list[Failure] = []
         for line in run:
-            if not isinstance(line, Failure) or bench.fails(line):
-                continue
-            if not rules:
-                result = _killed(mutant, run, line, begun)
-            if line.rule not in rules:
-                rules.append(line.rule)
-            if not every_rule:
+            if isinstance(line, Failure) and not bench.fails(line):
+                if not failures:
+                    found = _found(mutant, run, begun)
+                failures.append(line)
+            elif isinstance(line, Phase) and failures and not every_rule and line.part == "search" and line.round >= ROUNDS:
                 break
-        return msgspec.structs.replace(result, rules=rules, programs=result.programs or run.programs)
+        return _blamed(found, failures, run) if failures else msgspec.structs.replace(found, programs=run.programs)
 
 
-def _killed(mutant: Mutant, run: TimedRun, failure: Failure, begun: float) -> Result:
-    """The first failure, with what finding and reducing it took."""
+def _found(mutant: Mutant, run: TimedRun, begun: float) -> Result:
+    """The first failure: what finding and reducing it took."""
     first, last = run.judge.marks[0], run.judge.marks[-1]
-    level = RULES[failure.rule].obligation
     return Result(
         id=mutant.id,
-        outcome="differs" if level == "MAY" else "safe" if run.fold.is_safe(failure.rule) else "failed",
-        rule=failure.rule,
+        outcome="failed",
         found_at=first.cpu - begun,
         reduced_at=last.cpu - begun,
         programs=run.programs,
         executions=last.executions - first.executions,
         reduction_ms=(last.cpu - first.cpu) * 1000,
-        steps=len(failure.steps),
-        reduced=failure.reduced,
-        proof=failure.proof,
+    )
+
+
+def _blamed(found: Result, failures: Sequence[Failure], run: TimedRun) -> Result:
+    """With the failure that a report says to start with; one that an engine may show comes in only where no other is."""
+    broken = [f for f in failures if RULES[f.rule].obligation == "MUST" and not run.fold.is_safe(f.rule)]
+    blamed = simplest_first(broken or failures)[0]
+    return msgspec.structs.replace(
+        found,
+        outcome="failed" if broken else "differs" if RULES[blamed.rule].obligation == "MAY" else "safe",
+        rule=blamed.rule,
+        rules=list(dict.fromkeys(f.rule for f in failures)),
+        steps=len(blamed.steps),
+        reduced=blamed.reduced,
+        proof=blamed.proof,
     )

@@ -102,7 +102,7 @@ def test_shapes_are_torchs(name: str) -> None:
     actual = [tuple(tuple(t.shape) for t in results(op, found)) for found in applications]
 
     assert actual == expected
-    assert len(actual) >= 5
+    assert len(actual) >= 4  # few of the shapes are squares
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -241,8 +241,10 @@ def test_views_share_memory_and_save_nothing(name: str) -> None:
     assert op.saves == ""
 
 
-# Functions of a program's own give what gradients they like, a row of padding gets none, and what is constant has none.
-OTHER_GRADIENTS = ("embedding_with_padding", "detached_copy")
+# Functions of a program's own give what gradients they like, rows of padding get none, frequent rows less; constants have none.
+OTHER_GRADIENTS = (
+    "embedding_with_padding", "embedding_by_frequency", "detached_copy", "detached_in_place", "made_by_decorated",
+)  # fmt: skip
 SMOOTH = [
     name
     for name, op in CATALOG.items()

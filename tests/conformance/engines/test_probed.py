@@ -20,6 +20,9 @@ from conformance.program import Apply, Leaf
 
 ENGINES = Path(__file__).parents[2] / "engines"
 
+# Probing compares the few numbers that it knows of each op; of these the reference engine's are not told to be the same.
+NOT_FOUND = {"eigenvectors", "setitem_slice", "svd_left", "svd_right"}
+
 
 @pytest.fixture(scope="module")
 def reference() -> Any:
@@ -40,7 +43,8 @@ def test_reference_engine_is_found_whole(reference: Any) -> None:
     absent = [capability for capability, code in reference.found() if not code]
 
     assert absent == []
-    assert set(CATALOG) - set(reference.ops) == {name for name, rows in expected.examples().items() if not rows}
+    without_example = {name for name, rows in expected.examples().items() if not rows}
+    assert set(CATALOG) - set(reference.ops) == without_example | NOT_FOUND
     assert (reference.doubtful, reference.ranks) == ({}, None)
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from conformance.api import start
 from conformance.errors import EngineUnavailable
 from conformance.observe import Observation
 from conformance.record import Record, assemble
+from conformance.remote.executor import RemoteExecutor
 from conformance.remote.limits import Isolation
-from conformance.remote.worker import family
+from conformance.remote.worker import Worker, family
 from conformance.run import Options
 
 pytestmark = pytest.mark.skipif(
@@ -303,22 +305,50 @@ def test_a_forgotten_engine_leaves_no_process() -> None:
     assert running(group) == []
 
 
-def test_a_child_ends_when_the_suite_is_gone(tmp_path: Path) -> None:
-    """kill -9 of the suite leaves no child behind: the end of its input ends it."""
+@pytest.mark.parametrize("name", ["Villain", "Hang", "Busy"])
+def test_a_child_ends_when_the_suite_is_gone(name: str, tmp_path: Path) -> None:
+    """kill -9 of the suite leaves no child behind, nor what that has started: not even one that hangs in native code."""
     code = (
-        "import sys, os; sys.path[:0] = sys.argv[1:]\n"
-        "import villainy; e = villainy.executor('Villain'); print(e.session.worker.process.pid, flush=True)\n"
+        "import sys, os, threading, time; sys.path[:0] = sys.argv[1:]\n"
+        "import villainy; e = villainy.executor(sys.argv.pop())\n"
+        "threading.Thread(target=e.run, args=(villainy.HARMFUL,), daemon=True).start(); time.sleep(1)\n"
+        "from conformance.remote.worker import family; print(*family(e.session.worker.process.pid), flush=True)\n"
         "os.kill(os.getpid(), 9)"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", code, str(Path(__file__).parent), str(villainy.ENGINES)],
-        capture_output=True,
+        [sys.executable, "-c", code, str(Path(__file__).parent), str(villainy.ENGINES), name],
+        stdout=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
     )
-    child = int(ended.stdout)
-    end = time.monotonic() + 20
-    while (words := _words(Path(f"/proc/{child}/stat"))) and words[0] != "Z" and time.monotonic() < end:
-        time.sleep(0.05)
+    started = [int(pid) for pid in ended.stdout.split()]
+    left = running(started[0])
+    if left:
+        os.killpg(started[0], signal.SIGKILL)
 
-    assert time.monotonic() < end
+    assert len(started) == (2 if name == "Busy" else 1)
+    assert left == []
+
+
+def test_a_child_outlives_the_thread_that_started_it() -> None:
+    """An engine may be loaded in one thread and used in another."""
+    executors: list[RemoteExecutor] = []
+    thread = threading.Thread(target=lambda: executors.append(villainy.executor("Villain")))
+    thread.start()
+    thread.join()
+    time.sleep(0.2)
+
+    assert executors[0].run(FINE).death is None
+
+
+def test_a_dead_child_leaves_no_descriptor_open() -> None:
+    """Nor one that could not be started."""
+    executor = villainy.executor("Villain")
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        executor.session.kill()
+        executor.run(FINE)
+    with pytest.raises(OSError, match="No such file"):
+        Worker(["/no/such/command"], 100)
+
+    assert len(os.listdir("/proc/self/fd")) == before

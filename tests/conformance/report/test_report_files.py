@@ -10,7 +10,7 @@ import report_samples as samples
 from conformance.record import Record, read
 from conformance.report import write_reports
 from conformance.report.summary import headline, sentences, summarize
-from conformance.report.text import clip, count, slug, token, visible
+from conformance.report.text import clip, count, slug, token, versioned, visible
 from conformance.writer import RecordWriter
 
 
@@ -89,6 +89,13 @@ def test_areas_stand_in_the_order_of_the_suite() -> None:
 def test_text_is_made_visible() -> None:
     """Escapes, NUL, overrides of direction and surrogates are spelled out; letters, line feeds and tabs stay."""
     assert visible("a\tb\nü∂\x1b\x00\u202e\ud800\r") == "a\tb\nü∂\\x1b\\x00\\u202e\\ud800\\r"
+
+
+def test_a_version_that_is_not_known_is_not_named() -> None:
+    """An adapter that says none reads as its name."""
+    named = [versioned("mygrad", version) for version in ("2.3.0", "unknown", "")]
+
+    assert named == ["mygrad 2.3.0", "mygrad", "mygrad"]
 
 
 def test_small_words() -> None:

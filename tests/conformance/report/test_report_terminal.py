@@ -96,6 +96,15 @@ def test_allowed_differences_are_named_where_nothing_is_broken() -> None:
     assert "allowed: ◇ detach.memory, ≠ views.tie" in text
 
 
+def test_what_the_baseline_knows_is_not_called_allowed() -> None:
+    """A rule that is broken as the baseline says stands by itself."""
+    rules = [samples.result("views.tie", "known"), samples.result("detach.memory", "safe")]
+    record = Record(header=samples.HEADER, rules=rules, footer=Footer(programs=9, verdict="conforms"))
+    text = render_summary(record, color=False, width=80)
+
+    assert "known: ≈ views.tie; allowed: ◇ detach.memory" in text.replace("\n", "; ")
+
+
 def test_saved_tensors_take_one_line() -> None:
     """Where the matrix was measured, its counts are told."""
     text = render_summary(samples.diverging(), color=False, width=80)
