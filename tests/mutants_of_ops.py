@@ -41,8 +41,6 @@ ROWS = (
         "value_selecting(F, ct, result1, self_shape, -1, True)"),
     row("embedding_bag", "means are taken for sums", "embedding", "if mode == MEAN else by).astype",
         "if mode == MAX else by).astype"),
-    row("embedding_by_frequency", "frequent rows get more instead of less", "embedding", "rows = (rows / np.bincount",
-        "rows = (rows * np.bincount"),
     row("put_accumulate", "what is added to loses its gradient", "scatter", "ct if accumulate else F.put_zero(ct, index)",
         "F.put_zero(ct, index)"),
     row("scatter_mean_alone", "the operand counts although it is left out", "scatter",

@@ -197,8 +197,7 @@ LOOKUPS = (
     layer("embedding", "F.embedding(b, a)", keep, embedded, a_table, draws.index_vector, "b", "index", second="int64"),
     layer("embedding_with_padding", "F.embedding(b, a, padding_idx=row)", keep, embedded, a_padding_row, draws.index_vector, "b",
           "index", second="int64"),
-    layer("embedding_by_frequency", "F.embedding(b, a, scale_grad_by_freq=True)", keep, embedded, a_table, draws.index_vector,
-          "b", "index", second="int64"),
+    # Not by frequency: torch's derivative of that gradient forgets the frequencies.
     layer("embedding_bag", "F.embedding_bag(b.reshape(1, -1), a, mode=mode)", bagged, one_bag, a_bag_of_table, draws.index_vector,
           "b", "index", second="int64"),
     layer("embedding_bag_of_largest", "F.embedding_bag(b.reshape(1, -1), a, mode='max')", keep, one_bag, a_table,
