@@ -60,7 +60,8 @@ def _mode(x: Any, dim: int, keepdim: bool) -> tuple:
 
     def one(line: Any) -> int:
         values, counts = np.unique(line, return_counts=True)
-        return int(np.flatnonzero(line == values[np.argmax(counts)])[-1])
+        most = values[np.argmax(counts)]
+        return int(np.flatnonzero(line == most if most == most else line != line)[-1])
 
     return _chosen(x, np.expand_dims(np.apply_along_axis(one, d, x), d), d, keepdim)
 
