@@ -59,9 +59,9 @@ def _mode(x: Any, dim: int, keepdim: bool) -> tuple:
         return x.copy(), np.zeros((), np.int64)
 
     def one(line: Any) -> int:
-        values, counts = np.unique(line, return_counts=True)
-        most = values[np.argmax(counts)]
-        return int(np.flatnonzero(line == most if most == most else line != line)[-1])
+        values, counts = np.unique(line, return_counts=True, equal_nan=False)  # no NaN is as frequent as two
+        same = np.flatnonzero(line == values[np.argmax(counts)])
+        return int(same[-1]) if same.size else 0  # nothing but NaN
 
     return _chosen(x, np.expand_dims(np.apply_along_axis(one, d, x), d), d, keepdim)
 
