@@ -42,7 +42,7 @@ def backward(scope: Scope, step: Backward) -> None:
         features |= _F.ACCUMULATED_AGAIN
     scope.accumulated |= leaves
     if step.create_graph and any(scope.slots[r].curved for r in step.roots):
-        scope.higher |= leaves
+        _note_higher(scope, graph, leaves)
     scope.features |= features
 
 
@@ -64,7 +64,8 @@ def grad(scope: Scope, step: Grad) -> None:
         slot.above = graph
         slot.graph = graph | 1 << out if differentiable else 0
         scope.slots[out] = slot
-        scope.higher |= 1 << out if differentiable else 0
+    if differentiable:
+        _note_higher(scope, graph, sum(1 << out for out in set(step.outs)))
 
 
 def read_grad(scope: Scope, step: ReadGrad) -> None:
@@ -78,6 +79,13 @@ def read_grad(scope: Scope, step: ReadGrad) -> None:
     slot.graph = (source.graph | 1 << step.out) if slot.requires_grad else 0
     scope.slots[step.out] = slot
     scope.features |= _F.READ_GRAD
+
+
+def _note_higher(scope: Scope, graph: int, gradients: int) -> None:
+    """These gradients, as bits, can be differentiated: they came over this graph."""
+    if graph & scope.higher:
+        scope.highest |= gradients
+    scope.higher |= gradients
 
 
 def _note_gradient(scope: Scope, slot: Slot) -> None:
@@ -126,6 +134,8 @@ def _traverse(scope: Scope, step: Backward | Grad) -> int:
         features |= _F.CREATE_GRAPH
     if graph & scope.higher:
         features |= _F.HIGHER_ORDER
+    if graph & scope.highest:
+        features |= _F.THIRD_ORDER
     if graph & scope.consumed:
         features |= _F.WALKED_AGAIN
     if graph & scope.retained:

@@ -32,6 +32,7 @@ class Feature(IntFlag):
     FUNCTION_ONCE = auto()
     FUNCTION_WRITES = auto()
     FUNCTION_MISBEHAVES = auto()
+    STATISTICS = auto()  # an op's node saves the mean and the deviation of what it normalizes
     MODE_WITHIN = auto()  # its own code enters a grad mode, by a decorator or as a region that an error leaves
     CHECKPOINT_REENTRANT = auto()
     # operands
@@ -74,6 +75,7 @@ class Feature(IntFlag):
     INPUTS = auto()
     CREATE_GRAPH = auto()
     HIGHER_ORDER = auto()
+    THIRD_ORDER = auto()
     ACCUMULATED_AGAIN = auto()
     CONSTANT_IN_BACKWARD = auto()
     NON_LEAF_IN_BACKWARD = auto()

@@ -114,27 +114,25 @@ def _closing(steps: Steps, opening: int) -> int:
 
 
 def leaves(program: Program) -> Iterator[Steps]:
-    """A leaf in the place of an op's result, and all that only the op needed deleted."""
+    """Leaves in the place of an op's results, and all that only the op needed deleted."""
     scope = Scope.of(program)
     for place, step in enumerate(program.steps):
-        made = step.makes()
-        if isinstance(step, Leaf) or len(made) != 1 or made[0] not in scope.slots:
+        made = [scope.slots[out] for out in step.makes() if out in scope.slots]
+        if isinstance(step, Leaf) or not made:
             continue
-        slot = scope.slots[made[0]]
-        for requires_grad in dict.fromkeys((slot.requires_grad, False)):  # a flag may have been gained later
-            leaf = _plain_leaf(made[0], slot.shape, slot.dtype, requires_grad)
-            yield _needed(_replaced(program, place, leaf))
+        for flags in dict.fromkeys((tuple(s.requires_grad for s in made), (False,) * len(made))):  # it may have been gained later
+            plain = (_plain_leaf(s.name, s.shape, s.dtype, flag) for s, flag in zip(made, flags, strict=True))
+            yield _needed(_replaced(program, place, *plain))
 
 
 def witnessed(program: Program, values: Mapping[int, tuple[float, ...]]) -> Iterator[Steps]:
     """A leaf in the place of an op's result with the values that were seen of it, which may be what the difference needs."""
     scope = Scope.of(program)
     for place, step in enumerate(program.steps):
-        if isinstance(step, Apply) and len(step.outs) == 1 and step.outs[0] in values:
-            slot = scope.slots[step.outs[0]]
-            if slot.dtype in FLOATS and len(values[slot.name]) == size(slot.shape):
-                leaf = Leaf(slot.name, slot.shape, values[slot.name], slot.dtype, slot.requires_grad)  # type: ignore[arg-type]
-                yield _needed(_replaced(program, place, leaf))
+        made = [scope.slots[out] for out in step.makes()] if isinstance(step, Apply) else []
+        if made and all(s.dtype in FLOATS and len(values.get(s.name, ())) == size(s.shape) for s in made):
+            seen = (Leaf(s.name, s.shape, values[s.name], s.dtype, s.requires_grad) for s in made)  # type: ignore[arg-type]
+            yield _needed(_replaced(program, place, *seen))
 
 
 def _plain_leaf(out: int, shape: tuple[int, ...], dtype: str, requires_grad: bool) -> Leaf:
@@ -215,9 +213,9 @@ def _plainer_ops(step: AnyStep) -> Iterator[AnyStep]:
                 yield Apply("mul", pair, step.outs)
 
 
-def _replaced(program: Program, place: int, step: AnyStep) -> Steps:
-    """The steps with another one at this place."""
-    return (*program.steps[:place], step, *program.steps[place + 1 :])
+def _replaced(program: Program, place: int, *steps: AnyStep) -> Steps:
+    """The steps with others at this place."""
+    return (*program.steps[:place], *steps, *program.steps[place + 1 :])
 
 
 def flags(program: Program) -> Iterator[Steps]:

@@ -36,7 +36,7 @@ from conformance.program import (
     Unhook,
     ZeroGrad,
 )
-from conformance.slots import FLOATS, UNKNOWN, Slot, Storage, bounds_of, misfit
+from conformance.slots import FLOATS, NO_LEAF_OF_INFERENCE, UNKNOWN, Slot, Storage, bounds_of, misfit
 
 # Those that nearly every step asks for, as names of the module: reading an attribute of BITS costs more than the arithmetic.
 _EMPTY: int = _F.EMPTY
@@ -64,7 +64,7 @@ class Scope:
         self.accumulated = 0
         self.consumed = self.gone = 0
         self.retained = 0
-        self.higher = 0
+        self.higher = self.highest = 0  # gradients that can be differentiated, and gradients of such
 
     @classmethod
     def of(cls, program: Program) -> Scope:
@@ -114,6 +114,8 @@ class Scope:
             misfit(f"shape {step.shape} has more than four axes or a negative one")
         if step.requires_grad and step.dtype not in FLOATS:
             misfit(f"a leaf of dtype {step.dtype} cannot require grad")
+        if step.requires_grad and self.inference:
+            misfit(NO_LEAF_OF_INFERENCE)
         return bounds_of(step.values)
 
     def op(self, step: Apply) -> None:
@@ -169,12 +171,12 @@ class Scope:
             self.filled |= 1 << out
             self.slots[out] = slot
             made.append(slot)
-        if op.new_leaf:
-            self.flag(made[0], True)
-            made[0].storage.of_leaf = True
         if self.inference and not view:
             for slot in made:
                 slot.storage.inference = True
+        if op.new_leaf:
+            self.flag(made[0], True)
+            made[0].storage.of_leaf = True
         if recorded:
             for s in inputs:
                 if s.curved:
@@ -189,6 +191,8 @@ class Scope:
 
     def flag(self, slot: Slot, value: bool) -> None:
         """Set requires_grad of a slot without a history."""
+        if value and self.inference and slot.storage.inference:
+            misfit(NO_LEAF_OF_INFERENCE)
         bit = 1 << slot.name
         slot.requires_grad = value
         slot.graph = bit if value else 0

@@ -168,22 +168,22 @@ SIDES = draws.one_of(left=(1, 0), right=(1, 0))
 # needs. A large eps, since a row of equal values has no deviation to divide by.
 NORMALIZATIONS = (
     layer("layer_norm", "F.layer_norm(a, (size,), eps=0.25)", normalized, fits_last_axis, last_axis, saves="a own",
-          chapter="reduce"),
+          chapter="reduce", marks="statistics"),
     layer("layer_norm_weighted", "F.layer_norm(a * 1.0, (size,), b * 1.0, c * 1.0, eps=0.25)", weighted, fits_last_axis,
-          last_axis, weights(2, -1), "own"),
+          last_axis, weights(2, -1), "own", marks="statistics"),
     layer("batch_norm_weighted", "F.batch_norm(a * 1.0, None, None, b * 1.0, c * 1.0, training=True, eps=0.25)", weighted,
-          by_channel, batch, weights(2, 1), "own"),
+          by_channel, batch, weights(2, 1), "own", marks="statistics"),
     layer("batch_norm_evaluated", "F.batch_norm(a * 1.0, torch.zeros(a.shape[1]).to(a.dtype), "
           "torch.ones(a.shape[1]).to(a.dtype), b * 1.0, c * 1.0, eps=0.25)", scaled_and_shifted,
           by_channel, batch, weights(2, 1), "own"),
     layer("group_norm_weighted", "F.group_norm(a * 1.0, 2, b * 1.0, c * 1.0, eps=0.25)", weighted, by_channel, halves_of_channels,
           weights(2, 1), "own"),
     layer("instance_norm", "F.instance_norm(a * 1.0, eps=0.25)", normalized, by_channel, instances, saves="own",
-          chapter="reduce"),
+          chapter="reduce", marks="statistics"),
     layer("rms_norm", "F.rms_norm(a, (size,), b, eps=0.25)", normalized, fits_last_axis, last_axis, weights(1, -1), "a?a b?a"),
     layer("group_norm", "F.group_norm(a, 1, eps=0.25)", normalized, by_channel, batch, saves="a own", chapter="reduce"),
     layer("batch_norm", "F.batch_norm(a, None, None, training=True, eps=0.25)", normalized, by_channel, batch, saves="a own",
-          chapter="reduce"),
+          chapter="reduce", marks="statistics"),
 )  # fmt: skip
 
 POOLS = (

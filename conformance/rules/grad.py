@@ -47,6 +47,16 @@ def unused() -> Program:
     return s.program()
 
 
+def third_of_statistics() -> Program:
+    """The third derivative of a normalization."""
+    s = Sketch(exact=False)
+    x = s.leaf([[1.0, 2.0, 4.0]])
+    (g,) = s.grad(s.op("layer_norm", x, size=3), [x], [[1.0, 3.0, 2.0]], create_graph=True)
+    (h,) = s.grad(g, [x], [[2.0, 1.0, 5.0]], create_graph=True)
+    s.backward(h, [[1.0, 4.0, 2.0]])
+    return s.program()
+
+
 def of_gradient() -> Program:
     """The graph of a gradient, walked twice."""
     s = Sketch()
@@ -63,6 +73,11 @@ OPEN = (
          claim_needs=F.NOT_FINITE, kinds=frozenset({"wrong value"}),
          statement="Where torch's derivative of a derivative is infinite or NaN, an engine's may not be.",
          why="Its formulas divide what other formulas never multiplied."),
+    Rule(id="grad.third-of-statistics", obligation="MAY", source=SOURCE, exemplar=third_of_statistics,
+         needs=F.HIGHER_ORDER, claim_needs=F.THIRD_ORDER | F.STATISTICS, kinds=frozenset({"wrong value", "wrong state"}),
+         facets=frozenset({"grad", "value", "called", *FLAGS}),
+         statement="The third derivative of a normalization counts its mean and deviation as constants, as torch's does.",
+         why="They are numbers that the node saved: torch is wrong there, and an engine may be right."),
 )  # fmt: skip
 
 GRAPHS = (
