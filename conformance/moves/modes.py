@@ -36,9 +36,8 @@ def inference(g: Generator) -> None:
     if not g.ops:
         return
     op = g.ops[g.below(len(g.ops))]
-    chosen = (
-        None if op.new_leaf else g.fitting(op)
-    )  # leaves that it needs are made outside: what from_numpy() makes inside is no inference tensor
+    # Leaves that it needs are made outside: what from_numpy() makes inside is no inference tensor.
+    chosen = None if op.new_leaf else g.fitting(op)
     if chosen is not None:
         g.emit(Enter("inference_mode"))
         g.place(op, chosen)
