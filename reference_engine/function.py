@@ -75,7 +75,7 @@ class FunctionCtx:
 class FunctionNode(Node, FunctionCtx):
     """The node of one call of a Function."""
 
-    runs_undefined = True
+    custom = True
     _function: Any = None
 
     def __init__(self) -> None:

@@ -83,7 +83,7 @@ class Node:
     title = ""
     shown: tuple[int, ...] | None = None  # which edges torch has too: those of inputs with a formula; None: all
     hidden = False  # whether a tensor behind it counts as a leaf
-    runs_undefined = False  # whether the node runs even if no gradient arrived (custom Functions do)
+    custom = False  # whether it is a custom Function's: it runs even if no gradient arrived, and computes what no one asked for
 
     def __init_subclass__(cls) -> None:
         """Show what nodes of the class save under torch's names: `_saved_self`, `_saved_self_sym_sizes`, `_raw_saved_self`."""
