@@ -139,6 +139,9 @@ class Judge:
         if difference.kind == "wrong value":
             features |= _told_by_numbers(difference)
         singular = exercised & (BITS.KINK | BITS.POLE)
+        if features & BITS.BECAME_NOT_FINITE and singular & BITS.POLE and _has_float32(program):
+            wide = self.first_difference(transform.in_float64(program))  # what overflows in single precision alone
+            features |= BITS.AT_POLE if wide is None else 0
         if difference.facet in NUMBERS and singular & BITS.POLE and _is_rounding(difference):
             features |= BITS.AT_POLE
         elif difference.facet in NUMBERS and singular:
@@ -219,8 +222,8 @@ def _told_by_gradient(program: Program, difference: Difference) -> int:
     slots = Scope.of(Program(program.steps[: difference.step + (difference.facet == "base")])).slots
     handed = {out for s in program.steps if isinstance(s, (Grad, ReadGrad)) for out in s.makes()}
     of_gradients = {name for name, slot in slots.items() if any(slot.storage is slots[g].storage for g in handed & slots.keys())}
-    if difference.facet == "base":
-        return BITS.STATE_SHARED if difference.slot in of_gradients else 0
+    if difference.facet in ("base", "alive"):  # a gradient lives on where another is a view of it
+        return BITS.STATE_SHARED if difference.slot in of_gradients and difference.expected is not False else 0
     if not isinstance(step, Mutate):
         return 0
     if difference.kind == "missed error" and difference.category == Category.VIEW_WRITTEN.value:

@@ -50,7 +50,14 @@ def find(what: str, reports: Path) -> tuple[Program, str | None]:
             f"no file and no failure {what!r} in the records below {reports}/: name a program's JSON file, or run first"
         )
     ((reduced, engine),) = matches.values()
-    return program.from_builtins(reduced), engine
+    try:
+        found = program.from_builtins(reduced)
+        Scope.of(found)
+    except InvalidProgram as error:
+        raise UsageError(
+            f"the failure {what} was recorded by another version, and its program is none of this one: {error}"
+        ) from None
+    return found, engine
 
 
 def failures(reports: Path) -> Iterator[tuple[Failure, str]]:

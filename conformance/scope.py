@@ -158,7 +158,7 @@ class Scope:
                 slot = Slot(out, shapes[number], kind, Storage(bounds), recorded and number < constants_from)
                 for s in inputs:
                     if not s.contiguous:
-                        slot.contiguous = False
+                        slot.contiguous, slot.order_open = False, True
                 if op.view or op.name == "clone":
                     self._describe(slot, op, first)
             if recorded and slot.requires_grad:
@@ -193,8 +193,7 @@ class Scope:
         """Set requires_grad of a slot without a history."""
         if value and self.inference and slot.storage.inference:
             misfit(NO_LEAF_OF_INFERENCE)
-        bit = 1 << slot.name
-        slot.requires_grad = value
+        slot.requires_grad, bit = value, 1 << slot.name
         slot.graph = bit if value else 0
         self.requiring = self.requiring | bit if value else self.requiring & ~bit
 
@@ -202,6 +201,8 @@ class Scope:
         """A clone, or a reshape that may be a view after all: through that nothing is to be written."""
         if op.name == "clone":
             slot.storage.clone_of = first.storage
+        elif first.order_open:
+            misfit(f"whether {op.name} gives a view of it is left open: an op made it of what is not contiguous")
         else:
             slot.of_leaf = first.of_leaf or (first.is_leaf and first.requires_grad)
             slot.overlaps = True
@@ -212,7 +213,7 @@ class Scope:
         slot.parent = source
         slot.multi = source.multi or results > 1 or op.name in ("split", "unbind")
         slot.of_leaf = source.of_leaf or (source.is_leaf and source.requires_grad)
-        slot.detached = source.detached
+        slot.detached, slot.order_open = source.detached, source.order_open
         slot.overlaps = source.overlaps or op.name == "expand"
         slot.contiguous = source.contiguous and op.name in ("view", "reshape", "unsqueeze", "squeeze")
         if not self.recording:
@@ -226,7 +227,8 @@ class Scope:
         """A detached alias."""
         source = self.slots[step.source]
         slot = Slot(step.out, source.shape, source.dtype, source.storage, False)
-        slot.contiguous, slot.overlaps, slot.detached, slot.parent = source.contiguous, source.overlaps, True, source
+        slot.contiguous, slot.overlaps, slot.order_open = source.contiguous, source.overlaps, source.order_open
+        slot.detached, slot.parent = True, source
         source.storage.detached = True
         self.filled |= 1 << step.out
         self.slots[step.out] = slot
@@ -259,6 +261,8 @@ class Scope:
         whole = not target.view and len(members) == 1
         storage.bounds = bounds if whole else union(storage.bounds, bounds)
         graph = self._record(op, inputs)
+        if op.marks:  # what a custom function writes, it writes recorded or not
+            self.features |= op.features
         if graph:
             if not target.requires_grad:
                 self.features |= _F.FLAG_GAINED_IN_PLACE

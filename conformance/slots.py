@@ -55,7 +55,7 @@ class Slot:
 
     __slots__ = (
         "above", "alive", "contiguous", "curved", "depth", "detached", "dtype", "graph", "hooked", "is_leaf", "multi", "name",
-        "of_leaf", "overlaps", "parent", "requires_grad", "retained", "shape", "storage", "uses", "view",
+        "of_leaf", "order_open", "overlaps", "parent", "requires_grad", "retained", "shape", "storage", "uses", "view",
     )  # fmt: skip
 
     def __init__(self, name: int, shape: Shape, dtype: str, storage: Storage, requires_grad: bool) -> None:
@@ -67,6 +67,7 @@ class Slot:
         self.is_leaf = self.contiguous = self.alive = True
         self.view = self.multi = self.overlaps = self.detached = self.retained = self.hooked = False
         self.curved = False  # gradients through this tensor depend on a tensor that requires grad
+        self.order_open = False  # an op made it of what is not contiguous: its order in memory is the kernel's own affair
         self.of_leaf = False  # it is a view of a leaf that requires grad
         self.uses = 0
         self.depth = 0  # the length of the longest path to a leaf

@@ -44,7 +44,7 @@ OWN = {
     "ldexp": "a * jnp.exp2(b)", "float_power": "jnp.float_power(a, b)", "to_integers": "a.astype(jnp.int64)",
     "sort": "jnp.sort(a, axis=dim, descending=descending), jnp.argsort(a, axis=dim, stable=True, descending=descending)",
     "logcumsumexp": "jax.lax.cumlogsumexp(a, axis=dim)",
-    "block_diag": "jax.scipy.linalg.block_diag(a, b)", "matrix_exp": "jax.scipy.linalg.expm(a / 4.0)",
+    "block_diag": "jax.scipy.linalg.block_diag(a, b)", "matrix_exp": "jax.scipy.linalg.expm(a / 4.0 + jnp.eye(a.shape[-1]))",
     "scatter": "jnp.put_along_axis(a, b, c, axis=dim, inplace=False)", "index_put": "a.at[b].set(c)",
     "index_put_accumulate": "a.at[b].add(c)", "select_scatter": "a.at[(slice(None),) * dim + (index,)].set(b)",
     "slice_scatter": "a.at[start::step].set(b)", "index_add": "a.at[(slice(None),) * dim + (b,)].add(c)",

@@ -112,7 +112,7 @@ MATMUL = {
     "einsum_three": "tf.einsum('ij,jk,k->i', a, b, c)", "einsum_form": "tf.einsum('i,ij,j->', a, b, c)",
     "inverse": f"tf.linalg.inv({SQUARE})", "determinant": f"tf.linalg.det({SQUARE})", "logdet": f"tf.linalg.logdet({SQUARE})",
     "cholesky": f"tf.linalg.cholesky({SQUARE})", "solve": f"tf.linalg.solve({SQUARE}, b)",
-    "matrix_exp": "tf.linalg.expm(a / 4.0)",
+    "matrix_exp": "tf.linalg.expm(a / 4.0 + tf.eye(a.shape[-1], dtype=a.dtype))",
 }  # fmt: skip
 CONSTANT = {
     "zeros_like": "tf.zeros_like(a)", "ones_like": "tf.ones_like(a)",

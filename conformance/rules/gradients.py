@@ -114,9 +114,10 @@ def _gradient(slug: str, statement: str, needs: F, exemplar: Callable[[], Progra
 
 OPEN = (
     Rule(id="gradients.kink", obligation="MAY",
-         statement="At a point without a derivative the gradient is the one that torch's derivatives.yaml chooses.",
-         why="Engines may choose another subgradient; a difference is reported and fails nothing.", source=FORMULAS,
-         exemplar=kink, needs=F.KINK, any_of=F.BACKWARD | F.GRAD_CALL, claim_needs=F.AT_KINK, kinds=WRONG, facets=SEEN),
+         statement="At a point without a derivative the gradient is the one that torch's derivatives.yaml chooses, and at a jump "
+                   "the value is on torch's side.",
+         why="Engines may choose another subgradient, and round to the other side; a difference is reported and fails nothing.",
+         source=FORMULAS, exemplar=kink, needs=F.KINK, claim_needs=F.AT_KINK, kinds=WRONG, facets=SEEN),
 )  # fmt: skip
 
 RULES = (

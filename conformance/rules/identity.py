@@ -89,8 +89,8 @@ OPEN = (
          statement="A write into memory that torch lets a gradient share need not show in the gradient where an engine copied.",
          why="What is an accident of sharing cannot be asked of others."),
     Rule(id="identity.shared-state", obligation="MAY", source=SOURCE, exemplar=gradients_of_sum, any_of=F.BACKWARD | F.GRAD_CALL,
-         claim_needs=F.STATE_SHARED, kinds=STATE, facets=frozenset({"version", "base"}),
-         statement="Where torch lets a gradient share memory, its version and its base may be another's in an engine.",
+         claim_needs=F.STATE_SHARED, kinds=STATE, facets=frozenset({"version", "base", "alive"}),
+         statement="Where torch lets a gradient share memory, its version, its base and its end may be others in an engine.",
          why="Where nothing is shared, a write elsewhere wrote nothing here."),
 )  # fmt: skip
 

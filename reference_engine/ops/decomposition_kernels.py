@@ -53,9 +53,15 @@ def svd(a: Any, full_matrices: bool) -> tuple:
 
 
 def matrix_exp(a: Any) -> Any:
-    """Scaling and squaring with a Taylor series of degree 18, which is exact to rounding for norms below a half."""
+    """Scaling and squaring with a Taylor series of degree 18, which is exact to rounding for norms below a half.
+
+    Each squaring doubles the rounding, so that single precision is left for double.
+    """
     if a.size == 0:
         return a.copy()
+    wide = np.result_type(a.dtype, np.float64)
+    if wide != a.dtype:
+        return matrix_exp(a.astype(wide)).astype(a.dtype)
     norm = np.abs(a).sum(-1).max()
     steps = max(0, int(np.ceil(np.log2(norm / 0.5)))) if norm > 0 and np.isfinite(norm) else 0
     x = a / a.dtype.type(2**steps)

@@ -209,6 +209,19 @@ def test_a_file_is_replayed(command: Any, program_file: Path) -> None:
     assert "import torch" in bad.out
 
 
+def test_a_failure_that_another_version_recorded_is_refused_in_one_line(command: Any, tmp_path: Path) -> None:
+    """Its program may hold what this version does not have."""
+    command("run", "adapters_of_mine:Broken", "--programs", "50", "--area", "gradients")
+    path = tmp_path / "reports/adapters_of_mine-Broken/record.jsonl"
+    failure = read(path).failures[0]
+    path.write_text(path.read_text().replace('"op":"', '"op":"former_'))
+    ended = command("replay", failure.id)
+
+    assert ended.status == 2
+    assert ended.err.startswith(f"conformance: the failure {failure.id} was recorded by another version")
+    assert ended.err.count("\n") == 1
+
+
 def test_a_recorded_failure_is_replayed_by_its_id(command: Any, tmp_path: Path) -> None:
     """On the engine that it was recorded on; the beginning of the id is enough."""
     command("run", "adapters_of_mine:Broken", "--programs", "50", "--area", "gradients")
