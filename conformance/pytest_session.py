@@ -18,7 +18,7 @@ from conformance.encoding import encoded
 from conformance.errors import ConformanceError
 from conformance.fold import Fold
 from conformance.pytest_settings import value, values
-from conformance.record import AnyLine, Failure, Footer, Header, Known, Record, RuleResult, assemble
+from conformance.record import NAME, AnyLine, Failure, Footer, Header, Known, Record, RuleResult, assemble
 from conformance.remote.limits import Isolation
 from conformance.remote.loading import load
 from conformance.report import DEFAULT, FORMATS, write_reports
@@ -115,7 +115,7 @@ class Conformance:
         record = self.record()
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
-            writer = RecordWriter(Path(folder) / "record.jsonl")
+            writer = RecordWriter(Path(folder) / NAME)
             lines: list[AnyLine | None] = [record.header, *record.known, *record.failures, *record.rules, record.footer]
             for line in lines:
                 if line is not None:

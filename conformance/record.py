@@ -15,6 +15,9 @@ from typing import Any, Literal, NamedTuple, Union
 import msgspec
 
 FORMAT = 2
+NAME = "record.jsonl"
+"""The file of a record in the folder of its run."""
+
 RuleVerdict = Literal["passed", "failed", "known", "safe", "differs", "unsupported", "incomplete"]
 RunVerdict = Literal["conforms", "diverges", "incomplete"]
 Part = Literal["kept", "exemplar", "search", "matrix"]

@@ -14,13 +14,12 @@ import click
 import msgspec
 
 from conformance.errors import RecordLost, UsageError
+from conformance.record import NAME
 
 if TYPE_CHECKING:
     from conformance.record import AnyLine, Record, Resumable
     from conformance.report.trend import TrendRow
     from conformance.run import Run
-
-NAME = "record.jsonl"
 
 
 class Shard(click.ParamType):  # type: ignore[type-arg]

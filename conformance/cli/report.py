@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from conformance.cli.output import print_summary, tell_ci
-from conformance.cli.recording import NAME, opened, past, with_folder
+from conformance.cli.recording import opened, past, with_folder
 from conformance.errors import UsageError
+from conformance.record import NAME
 from conformance.report import DEFAULT, FORMATS
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from conformance.cli.names import folder_name
-from conformance.cli.recording import NAME, opened
+from conformance.cli.recording import opened
 from conformance.errors import UsageError
+from conformance.record import NAME
 
 
 @click.command()

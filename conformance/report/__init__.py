@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from conformance.record import Record
+from conformance.record import NAME, Record
 from conformance.report.places import Place, place_of
 from conformance.report.summary import RuleText
 from conformance.report.trend import TrendRow
@@ -20,13 +20,14 @@ __all__ = ["DEFAULT", "FORMATS", "Format", "Material", "RuleText", "TrendRow", "
 
 class Material(NamedTuple):
     """What a format is made of: the record, the texts to quote, where the record and the adapter lie, a record to compare with,
-    and how the last runs went, the oldest first."""
+    how the last runs went, the oldest first, and the names of the files in the folder it is written to."""
 
     record: Record
     rules: Mapping[str, RuleText]
     place: Place
     earlier: Record | None = None
     trend: Sequence[TrendRow] = ()
+    files: Sequence[str] = ()
 
 
 class Format(NamedTuple):
@@ -41,7 +42,7 @@ class Format(NamedTuple):
 def _html(material: Material) -> str:
     from conformance.report.html import render_html
 
-    return render_html(material.record, material.rules, earlier=material.earlier, trend=material.trend)
+    return render_html(material.record, material.rules, earlier=material.earlier, trend=material.trend, files=material.files)
 
 
 def _junit(material: Material) -> str:
@@ -100,13 +101,14 @@ def render(
     *,
     earlier: Record | None = None,
     trend: Sequence[TrendRow] = (),
+    files: Sequence[str] = (),
 ) -> str:
-    """A record in one format. `folder` is where the record lies."""
+    """A record in one format. `folder` is where the record lies, `files` the names of what will lie beside the text."""
     if rules is None:
         from conformance.rules import RULES
 
         rules = RULES
-    return FORMATS[name].render(Material(record, rules, place_of(record, folder), earlier, trend))
+    return FORMATS[name].render(Material(record, rules, place_of(record, folder), earlier, trend, files))
 
 
 def write_reports(
@@ -131,9 +133,11 @@ def write_reports(
     Raises:
         OSError: the folder cannot be written.
     """
+    names = tuple(dict.fromkeys(formats))
+    files = [NAME] * (folder / NAME).is_file() + [FORMATS[name].file for name in names]
     texts = {
-        FORMATS[name].file: render(name, record, home or folder, rules, earlier=earlier, trend=trend or ())
-        for name in dict.fromkeys(formats)
+        FORMATS[name].file: render(name, record, home or folder, rules, earlier=earlier, trend=trend or (), files=files)
+        for name in names
     }
     return {name: put(folder / name, text) for name, text in texts.items()}
 

@@ -40,7 +40,12 @@ class SavedView(NamedTuple):
 
 
 def render_html(
-    record: Record, rules: Mapping[str, RuleText], *, earlier: Record | None = None, trend: Sequence[TrendRow] = ()
+    record: Record,
+    rules: Mapping[str, RuleText],
+    *,
+    earlier: Record | None = None,
+    trend: Sequence[TrendRow] = (),
+    files: Sequence[str] = (),
 ) -> str:
     """The report as one HTML document.
 
@@ -49,6 +54,7 @@ def render_html(
         rules: the texts to quote, by rule id; a rule that is not there is shown without them.
         earlier: a record to compare with.
         trend: how earlier runs and this one went, the oldest first.
+        files: names of files in the folder of the page, to link.
     """
     summary = summarize(record)
     changed = changes(record, earlier) if earlier is not None else None
@@ -77,6 +83,7 @@ def render_html(
             sentences=sentences(summary),
             applied=applied(summary),
             facts=tuple(_facts(summary)),
+            files=[name for name in files if name != "index.html"],
         )
     )
 

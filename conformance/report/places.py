@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from conformance.record import Record
+from conformance.record import NAME, Record
 
 SOURCES = ("", "src")  # folders below the root in which a module is looked for
 LARGEST = 2_000_000  # bytes of a file that is searched for a name
@@ -26,7 +26,7 @@ def place_of(record: Record, folder: Path, root: Path | None = None) -> Place:
     Nothing is imported: the file is looked for below the root (the working folder) and its text is searched.
     """
     root = Path.cwd() if root is None else root
-    return _adapter(record.header.engine, root) or Place(_named(folder / "record.jsonl", root))
+    return _adapter(record.header.engine, root) or Place(_named(folder / NAME, root))
 
 
 def _adapter(engine: str, root: Path) -> Place | None:

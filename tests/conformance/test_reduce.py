@@ -60,7 +60,7 @@ SMALLEST = (
     ("retain_grad is ignored", "accumulation", 4),  # leaf, op, retain_grad, backward
     ("inputs= is ignored", "accumulation", 3),  # two leaves, backward
     ("detach keeps the history", "detach", 2),  # leaf, detach
-    ("detach copies", "detach", 4),  # leaf, detach, write, and at times an op between
+    ("detach copies", "detach", 3),  # leaf, detach, write
     ("saved tensors are not checked", "versions", 6),  # leaf, op that saves, write in a region, backward
     ("graphs are never freed", "lifetime", 4),  # leaf, op, two backwards
     ("no_grad is ignored", "requires_grad", 5),  # leaf, region, op, and at times a view of it

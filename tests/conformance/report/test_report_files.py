@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import report_samples as samples
 
-from conformance.record import Record, read
+from conformance.record import NAME, Record, read
 from conformance.report import write_reports
 from conformance.report.summary import headline, sentences, summarize
 from conformance.report.text import clip, count, slug, token, versioned, visible
@@ -26,6 +27,23 @@ def test_the_reports_stand_beside_the_record(tmp_path: Path) -> None:
 
     assert written == {"index.html": tmp_path / "index.html", "junit.xml": tmp_path / "junit.xml"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "junit.xml", "record.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("formats", "record", "linked"),
+    [
+        (["html"], False, []),
+        (["html", "sarif"], False, ["results.sarif"]),
+        (["html", "junit"], True, [NAME, "junit.xml"]),
+    ],
+)
+def test_the_page_links_the_files_that_lie_beside_it(formats: list[str], record: bool, linked: list[str], tmp_path: Path) -> None:
+    """Those written with it and the record; none that was not asked for."""
+    if record:
+        (tmp_path / NAME).write_bytes(b"")
+    page = write_reports(samples.conforming(), tmp_path, samples.RULES, formats=formats)["index.html"]
+
+    assert re.findall(r'href="([^"#:]+)"', page.read_text("utf-8")) == linked
 
 
 def test_the_reports_of_a_torn_record(tmp_path: Path) -> None:
