@@ -298,5 +298,5 @@ def number(config: pytest.Config, name: str, kind: Any) -> Any:
     except ValueError:
         found = -1
     if not 0 <= found < float("inf"):
-        raise pytest.UsageError(f"--autograd-{name} is a number, not {json.dumps(text)}")
+        raise pytest.UsageError(f"--autograd-{name} is a number, 0 or more, not {json.dumps(text)}")
     return found

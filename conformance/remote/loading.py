@@ -38,7 +38,7 @@ def load(name: str, isolation: Isolation | None = None) -> Engine:
     else:
         python = shutil.which(limits.python) or ""
         if not python:
-            raise UsageError(f"there is no Python interpreter {limits.python!r}: name one with --python PATH")
+            raise UsageError(f"there is no Python interpreter {limits.python!r}: give the path of one")
     command = [python, "-m", "conformance.remote.child", name]
     return RemoteEngine(Session(name, command, limits, environment), launch)
 

@@ -58,6 +58,14 @@ def test_what_one_side_alone_shows_is_a_difference() -> None:
     assert compare(seen((0, 0, "value", None)), seen(), identical) == ()
 
 
+@pytest.mark.parametrize("sight", [(2, 4, "flags", (False, True)), (2, 4, "requires_grad", False), (2, 4, "is_leaf", True)])
+def test_a_tensor_where_there_is_to_be_none_is_told_by_its_value(sight: Any) -> None:
+    """What flags it has is no difference of its own, in whichever order both are looked at."""
+    actual = compare(seen((2, 4, "value", None)), seen(sight, (3, 4, "value", [1.0])), identical)
+
+    assert actual == (Difference("wrong state", 3, 4, "value", None, [1.0]),)
+
+
 def test_zeros_where_grad_gives_none_are_a_difference() -> None:
     """An engine that returns zeros for an unused input shows flags of a tensor that torch does not make."""
     expected, observed = seen((2, 5, "value", None)), seen((2, 5, "requires_grad", False), (3, 5, "value", [0.0]))
