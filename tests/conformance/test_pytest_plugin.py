@@ -319,7 +319,7 @@ def test_own_hypothesis_profile_is_kept(pytester: pytest.Pytester) -> None:
         (("--autograd-engine", "reference", "--autograd-rule", "nope"), "there is no area or rule 'nope'"),
         (("--autograd-engine", "reference", "--autograd-level", "5"), "there is no level '5' of rules: levels are 1 to 4"),
         (("--autograd-engine", "absent_module:Engine"), "there is no module 'absent_module'"),
-        (("--autograd-engine", "reference", "--autograd-programs", "many"), '--autograd-programs is a number, 0 or more, not "many"'),
+        (("--autograd-engine", "reference", "--autograd-programs", "many"), 'is a number, 0 or more, not "many"'),
         (("--autograd-engine", "reference", "--autograd-budget", "5", "--autograd-programs", "5"), "exclude each other"),
         (("--autograd-engine", "reference", "--autograd-format", "pdf"), "there is no format 'pdf': type one of html, "),
         (("--autograd-engine", "reference", "--autograd-isolate", "perhaps"), "--autograd-isolate is yes or no"),
