@@ -14,16 +14,16 @@ from conformance.cli.names import LEVELS, check_names
 @click.command()
 @click.option("--area", "areas", multiple=True, help="Only this area (repeatable).")
 @click.option("--level", type=LEVELS, help="Only rules up to this level.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with reasons and sources.")
-def rules(areas: tuple[str, ...], level: int | None, as_json: bool) -> int:
+@click.option("--long", is_flag=True, help="With reason, source, and how many planted defects each alone catches.")
+@click.option("--json", "as_json", is_flag=True, help="All of that as JSON.")
+def rules(areas: tuple[str, ...], level: int | None, long: bool, as_json: bool) -> int:
     """List the rules: id, obligation, level and statement of each."""
     from conformance.rules.caught import caught_alone
     from conformance.run import Options
 
     check_names(areas, ())
-    chosen = Options(areas=areas, level=level).chosen
+    chosen, alone = Options(areas=areas, level=level).chosen, caught_alone()
     if as_json:
-        alone = caught_alone()
         names = ("id", "area", "obligation", "level", "statement", "why", "source")
         rows = [{name: getattr(r, name) for name in names} | {"caught_alone": len(alone.get(r.id, ()))} for r in chosen]
         sys.stdout.buffer.write(msgspec.json.encode(rows) + b"\n")
@@ -34,6 +34,9 @@ def rules(areas: tuple[str, ...], level: int | None, as_json: bool) -> int:
             click.echo(f"{area.name}: {area.title} (level {area.level})")
         for rule in mine:
             click.echo(f"  {rule.id:34} {rule.obligation:4} {rule.level}  {rule.statement}")
+            if long:
+                click.echo(f"    Why: {rule.why}\n    Source: {rule.source}")
+                click.echo(f"    Planted defects that it alone catches: {len(alone.get(rule.id, ()))}\n")
     return 0
 
 

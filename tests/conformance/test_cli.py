@@ -295,12 +295,17 @@ def test_rules_of_an_area_or_of_a_level_are_listed(command: Any) -> None:
 
 
 def test_rules_tell_what_they_alone_catch(command: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The number of planted defects is in the JSON, their names in the explanation."""
+    """The number of planted defects is in the long list and the JSON, their names in the explanation."""
     (tmp_path / "alone.json").write_bytes(caught.as_json({"gradients.binary": {"M2", "M1"}, "gradients.view": ()}))
     monkeypatch.setattr(caught, "PATH", tmp_path / "alone.json")
     rows = {row["id"]: row["caught_alone"] for row in json.loads(command("rules", "--json").out)}
 
+    long = command("rules", "--area", "gradients", "--long").out
+    told = {lines.split()[0]: lines.splitlines()[-1].split()[-1] for lines in long.partition("\n")[2].strip().split("\n\n")}
+
     assert (rows["gradients.binary"], rows["gradients.view"]) == (2, 0)
+    assert (told["gradients.binary"], told["gradients.view"]) == ("2", "0")
+    assert long.count("Why: ") == long.count("Source: https://") == len(told)
     assert "alone catches: M1, M2" in command("explain", "gradients.binary").out
 
 
