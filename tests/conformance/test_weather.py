@@ -1,4 +1,4 @@
-"""Bad weather: full disks, kill -9, folders that are locked or read-only, and records that are not what they should be."""
+"""Bad weather: full disks, kill -9, no network, locked folders, and records that are not what they should be."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from conformance.record import FORMAT, RecordError, read, resumable
+from conformance.report import FORMATS
 
 RUN = ("run", "reference", "--oracle", "reference", "--programs", "500", "--area", "gradients", "--area", "views")
 
@@ -139,6 +140,31 @@ def test_a_read_only_folder_is_one_line(tmp_path: Path) -> None:
 
     assert status == 2
     assert line == "conformance: cannot write to reports/reference: Not a directory: name another folder with --out"
+
+
+OFFLINE = """
+import sys
+
+def refuse(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"):
+        raise SystemExit(f"a network is asked for: {event} {arguments}")
+
+sys.addaudithook(refuse)
+from conformance.cli import main
+main()
+"""
+
+
+def test_no_network_is_asked_for(tmp_path: Path) -> None:
+    """Neither by a run with every report, nor by an engine in a process of its own: not even a name is looked up."""
+    (tmp_path / "offline.py").write_text(OFFLINE)
+    formats = [word for name in FORMATS for word in ("--format", name)]
+    for words in (formats, ["--isolate"]):
+        run = [sys.executable, str(tmp_path / "offline.py"), *RUN[:5], "20", "--area", "views", *words]
+        process = subprocess.run(run, cwd=tmp_path, text=True, capture_output=True, check=False)
+
+        assert (process.returncode, "network" in process.stderr) == (0, False), process.stderr
+    assert {f.file for f in FORMATS.values()} <= {path.name for path in (tmp_path / "reports/reference").iterdir()}
 
 
 def test_a_history_that_cannot_be_written_fails_no_run(tmp_path: Path) -> None:
