@@ -74,9 +74,7 @@ def strides(array: np.ndarray) -> tuple[int, ...]:
 
 def laid_as(result: np.ndarray, first: np.ndarray) -> np.ndarray:
     """A result with its dimensions nested as those of the first operand, which decides in torch; NumPy prefers its own order."""
-    if first.shape != result.shape or 0 in first.strides:
-        return result
-    fresh = np.empty_like(first, result.dtype)
+    fresh = dense_like(first if first.shape == result.shape else np.broadcast_to(first, result.shape), result.dtype)
     if fresh.strides == result.strides:
         return result
     fresh[...] = result

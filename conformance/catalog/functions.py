@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from conformance.catalog import draws, shapes
-from conformance.catalog.bounds import Bounds, BoundsRule, Shape, keep, monotone, product
+from conformance.catalog.bounds import Bounds, BoundsRule, Shape, keep, monotone, product, union
 from conformance.catalog.op import Op, ParamsRule, PartnersRule, ShapeRule, no_params, no_partners
 from conformance.catalog.pointwise import cubed, multiplied, scaled, squared
 from conformance.chooser import Chooser
@@ -22,6 +22,11 @@ def multiplied_and_counted(xs: Sequence[Bounds], p: dict[str, Any], s: Sequence[
     """The product, and beside it a count that begins at 0."""
     bounds = multiplied(xs, p, s)
     return bounds and Bounds(min(bounds.lo, 0.0), max(bounds.hi, 0.0), bounds.grain)
+
+
+def doubled_and_counted(xs: Many, p: Params, s: Shapes) -> Bounds:
+    """2 * a, and beside it a small number"""
+    return union(scaled(xs[0], 2.0), Bounds(0.0, 8.0, 0))
 
 
 def definition(name: str, forward: str, backward: str, *, inputs: str = "x", gradients: str = "g", decorator: str = "") -> str:
@@ -165,6 +170,27 @@ LEFT_BY_ERROR = """def doubled_after_error(x):
     except ValueError:
         return x * 2.0
 """
+SAVING_ANEW = definition(
+    "SquareSavedAnew",
+    "ctx.save_for_backward(x * 100.0); ctx.save_for_backward(x); return x * x",
+    "x, = ctx.saved_tensors; return g * x * 2.0",
+)
+ON_CPU = """def square_saved_on_cpu(x):
+    y = x * 1.0
+    with torch.autograd.graph.save_on_cpu():
+        return y * y
+"""
+MATERIALIZED = """def doubled_with_materialized(x):
+    with torch.inference_mode(False), torch.enable_grad():
+        unused, used = (torch.ones_like(x, requires_grad=True) for _ in range(2))
+        zeros, twos = torch.autograd.grad((used * 2.0).sum(), [unused, used], materialize_grads=True)
+    return x * 2.0, zeros + twos
+"""
+WITHIN_INFERENCE = """def doubled_and_modes_of_inference(x):
+    with torch.inference_mode(), torch.enable_grad():
+        modes = torch.is_grad_enabled() + 2.0 * (x * 2.0).requires_grad + 4.0 * torch.is_inference_mode_enabled()
+    return x * 2.0, torch.zeros_like(x) + modes
+"""
 WRITING = definition("Doubling", "x.mul_(2.0); ctx.mark_dirty(x); return x", "return g * 2.0")
 
 OPS = (
@@ -195,6 +221,13 @@ OPS = (
        partners=draws.twin, saves="own", constant_outputs=1, setup=HOOKED_TOGETHER, marks="hook"),
     Op("function_after_error", "doubled_after_error(a)", "function", doubled, shapes.same, setup=LEFT_BY_ERROR,
        marks="mode_within"),
+    function("function_saving_anew", SAVING_ANEW, squared, "a", marks="function_saves"),
+    Op("function_saving_on_cpu", "square_saved_on_cpu(a)", "function", squared, shapes.same, saves="own", setup=ON_CPU,
+       marks="packed"),
+    Op("function_with_materialized", "doubled_with_materialized(a)", "function", doubled_and_counted, twice,
+       constant_outputs=1, setup=MATERIALIZED, marks="grad_call"),
+    Op("function_within_inference", "doubled_and_modes_of_inference(a)", "function", doubled_and_counted, twice,
+       constant_outputs=1, setup=WITHIN_INFERENCE, marks="mode_within"),
     Op("function_writing_unseen", "DoublingUnseen.apply(a)", "inplace", doubled, shapes.same, inplace=True, setup=WRITING_UNSEEN,
        marks="function function_writes"),
     Op("function_writing", "Doubling.apply(a)", "inplace", doubled, shapes.same, inplace=True, setup=WRITING,
@@ -212,6 +245,13 @@ OTHER_DTYPE = """def hooked_with_other_dtype(x):
     if y.requires_grad:
         y.register_hook(lambda g: g.to(other))
     return y
+"""
+BY_OUT = """def square_overwritten_by_out(x):
+    y = x * 1.0
+    z = y * y
+    with torch.no_grad():
+        torch.add(y, y, out=y)
+    return z
 """
 RAISING = definition("Raising", "return x * 1.0", "raise RuntimeError('no gradient today')")
 
@@ -231,5 +271,14 @@ MISBEHAVING = (
         shapes.same,
         setup=OTHER_DTYPE,
         marks="hook hook_misshapes",
+    ),
+    Op(
+        "function_overwriting_by_out",
+        "square_overwritten_by_out(a)",
+        "function",
+        squared,
+        shapes.same,
+        setup=BY_OUT,
+        marks="saved_written_under_no_grad",
     ),
 )

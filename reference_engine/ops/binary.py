@@ -151,7 +151,8 @@ op("pow_scalar", _pow_scalar, "self exponent", promote="arith", node="PowBackwar
 op("pow", _pow, "self exponent", promote="arith", node="PowBackward1", inplace=True, face=False,
    self=_pow_self, exponent=_pow_exponent)  # fmt: skip
 # Here `self` is the exponent and `exponent` the number that is raised: the tensor comes first in a row.
-op("rpow", lambda x, base: np.power(base, x), "self exponent", promote="arith", node="PowBackward2", face=False,
+op("rpow", lambda x, base: np.power(base, x), "self exponent",
+   order="contiguous", promote="arith", node="PowBackward2", face=False,
    self=_rpow_exponent)  # fmt: skip
 
 
@@ -210,10 +211,11 @@ op("where", where_kernel, "!condition self other", promote="arith", face=False, 
    self=lambda F, ct, condition: F.where(condition, ct, 0.0),
    other=lambda F, ct, condition: F.where(condition, 0.0, ct))  # fmt: skip
 op("masked_fill", lambda x, mask, value: np.where(mask_only(mask), x.dtype.type(value), x), "self !mask", "value", face=False,
-   inplace=True, node="MaskedFillBackward0", self=lambda F, ct, mask: F.masked_fill(ct, mask, 0.0))  # fmt: skip
+   order="contiguous", inplace=True, node="MaskedFillBackward0",
+   self=lambda F, ct, mask: F.masked_fill(ct, mask, 0.0))  # fmt: skip
 op("masked_fill_tensor", lambda x, mask, value: np.where(mask_only(mask), value.astype(x.dtype), x), "self !mask !value",
-   face=False, inplace=True, node="MaskedFillBackward1", self=lambda F, ct, mask: F.masked_fill(ct, mask, 0.0),
-   value=lambda F, ct, mask: F.where(mask, ct, 0.0))  # fmt: skip
+   order="contiguous", face=False, inplace=True, node="MaskedFillBackward1",
+   self=lambda F, ct, mask: F.masked_fill(ct, mask, 0.0), value=lambda F, ct, mask: F.where(mask, ct, 0.0))  # fmt: skip
 op("lerp_scalar", lambda a, b, weight: a + (b - a) * weight if abs(weight) < 0.5 else b - (b - a) * (1 - weight), "self end",
    "weight", node="LerpBackward0", face=False, inplace=True, jvp="linear",
    self=lambda F, ct, weight: F.mul(ct, (1 - weight).conjugate()),

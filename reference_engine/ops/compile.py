@@ -34,7 +34,8 @@ def compile_row(row: Any) -> None:
         "COMPLAINTS": errors.COMPLAINTS,
         "A": table.arrays, "T": table.tensors,
         "fit_array": table.fit, "fit_tensor": table.fit_tensor, "Node": row.node, "kernel": row.kernel,
-        "general": row.general, "asarray": np.asarray, "row": row, "odd": odd, "real_gradients_only": errors.real_gradients_only,
+        "general": row.general, "asarray": np.asarray, "row": row, "odd": odd,
+        "ascontiguousarray": np.ascontiguousarray, "real_gradients_only": errors.real_gradients_only,
     }  # fmt: skip
     scope.update({f"vjp_{k}": f for k, f in row.formulas.items()})
     source = "\n".join(_backward(row, arrays) for arrays in (True, False)) if row.formulas else ""
@@ -118,8 +119,10 @@ def _forward(row: Any) -> str:
                 text.append(f"        if s{against} is None or a{i}.dtype is not a{against}.dtype: return {call}"
                             if against else f"        if a{i}.dtype is not a0.dtype: return {call}")  # fmt: skip
     text += _run(row)
-    if row.promote and len(names) > 1 and not row.variadic:
+    if row.order == "first":
         text.append("    if r.ndim > 1 and not a0.flags.c_contiguous: r = laid_as(r, a0)")
+    elif row.order == "contiguous":
+        text.append("    if r.ndim > 1 and not r.flags.c_contiguous: r = ascontiguousarray(r)")
     if row.promote in ("arith", "float"):
         first = row.promoted[0]
         if first:

@@ -313,14 +313,16 @@ def _window_of(F: Any, ct: Any, shape: tuple, index_shape: tuple) -> Any:
 
 op("gather_row", _gather, "self !index", "dim", face=False, node="GatherBackward0", jvp="linear",
    self=lambda F, ct, self, index, dim, self_shape: F.scatter_add_row(F.new_zeros(ct, self_shape), index, ct, dim))  # fmt: skip
-op("scatter_row", _scatter, "self !index !src", "dim", face=False, node="ScatterBackward0", inplace=True,
+op("scatter_row", _scatter, "self !index !src", "dim", order="contiguous", face=False, node="ScatterBackward0", inplace=True,
    self=lambda F, ct, index, dim: F.scatter_value(ct, index, dim, 0.0),
    src=lambda F, ct, index, dim, src_shape, index_shape: _window_of(
        F, F.gather_row(ct, index, dim), src_shape, index_shape))  # fmt: skip
 op("scatter_value", lambda x, index, dim, value: _scatter(x, index, x.dtype.type(value), dim), "self !index", "dim value",
+   order="contiguous",
    face=False, node="ScatterBackward1", inplace=True,
    self=lambda F, ct, index, dim: F.scatter_value(ct, index, dim, 0.0))  # fmt: skip
-op("scatter_add_row", scatter_add_array, "self !index !src", "dim", face=False, node="ScatterAddBackward0", inplace=True,
+op("scatter_add_row", scatter_add_array, "self !index !src", "dim",
+   order="contiguous", face=False, node="ScatterAddBackward0", inplace=True,
    self=lambda F, ct: ct, src=lambda F, ct, index, dim, src_shape, index_shape: _window_of(
        F, F.gather_row(ct, index, dim), src_shape, index_shape))  # fmt: skip
 

@@ -40,11 +40,13 @@ def _pick(F: Any, ct: Any, index: Any, dim: int, shape: tuple) -> Any:
     return F.reshape(F.index_select_row(ct, index, dim), shape)
 
 
-op("index_add_row", _index_add, "self !index !source", "dim alpha", face=False, node="IndexAddBackward0", inplace=True,
+op("index_add_row", _index_add, "self !index !source", "dim alpha",
+   order="contiguous", face=False, node="IndexAddBackward0", inplace=True,
    self=lambda F, ct: ct,
    source=lambda F, ct, index, source, dim, alpha, source_shape: _scaled(
        F, _pick(F, ct, index, dim, source_shape), alpha))  # fmt: skip
-op("index_copy_row", _index_copy, "self !index !source", "dim", face=False, node="IndexCopyBackward0", inplace=True,
+op("index_copy_row", _index_copy, "self !index !source", "dim",
+   order="contiguous", face=False, node="IndexCopyBackward0", inplace=True,
    self=lambda F, ct, index, dim: F.index_fill_row(ct, index, dim, 0.0),
    source=lambda F, ct, index, source, dim, source_shape: _pick(F, ct, index, dim, source_shape))  # fmt: skip
 op("index_fill_row", lambda x, index, dim, value: _index_copy(x, index, x.dtype.type(value), dim), "self !index",

@@ -61,8 +61,8 @@ def _stack(parts: list, dim: int) -> Any:
     return np.concatenate([p[place] for p in parts], d, dtype=_common(parts))
 
 
-op("cat", _cat, "*tensors", "dim", face=False, jvp="linear", tensors=_cat_vjp)
-op("stack", _stack, "*tensors", "dim", face=False, jvp="linear", tensors=_stack_vjp)
+op("cat", _cat, "*tensors", "dim", order="contiguous", face=False, jvp="linear", tensors=_cat_vjp)
+op("stack", _stack, "*tensors", "dim", order="contiguous", face=False, jvp="linear", tensors=_stack_vjp)
 
 
 @function("cat", "concat", "concatenate")
@@ -117,7 +117,7 @@ def _repeat_vjp(F: Any, ct: Any, self_shape: tuple, repeats: tuple) -> Any:
 
 
 op("repeat", lambda x, repeats: np.tile(x, repeats).copy(), params="repeats", face=False, jvp="linear", self=_repeat_vjp)
-op("flip", lambda x, dims: np.flip(x, dims).copy(), params="dims", face=False, jvp="linear",
+op("flip", lambda x, dims: np.flip(x, dims).copy(), order="first", params="dims", face=False, jvp="linear",
    self=lambda F, ct, dims: F.flip(ct, dims))  # fmt: skip
 
 
@@ -139,9 +139,9 @@ def _roll(x: np.ndarray, shifts: tuple[int, ...], dims: tuple[int, ...]) -> np.n
 
 op("roll", _roll, params="shifts dims", face=False, jvp="linear",
    self=lambda F, ct, shifts, dims: F.roll(ct, tuple(-s for s in shifts), dims))  # fmt: skip
-op("tril", lambda x, diagonal: np.tril(x, diagonal), params="diagonal=0", inplace=True, jvp="linear",
+op("tril", lambda x, diagonal: np.tril(x, diagonal), order="contiguous", params="diagonal=0", inplace=True, jvp="linear",
    self=lambda F, ct, diagonal: F.tril(ct, diagonal))  # fmt: skip
-op("triu", lambda x, diagonal: np.triu(x, diagonal), params="diagonal=0", inplace=True, jvp="linear",
+op("triu", lambda x, diagonal: np.triu(x, diagonal), order="contiguous", params="diagonal=0", inplace=True, jvp="linear",
    self=lambda F, ct, diagonal: F.triu(ct, diagonal))  # fmt: skip
 op("trace", lambda x: np.asarray(np.trace(x)), jvp="linear",
    self=lambda F, ct, self_shape: F.diagonal_backward(F.expand(ct, (min(self_shape),)), self_shape, 0, 0, 1))  # fmt: skip

@@ -42,7 +42,7 @@ def _addr(c: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
     return _sum_scaled(c, np.outer(a, b), beta, alpha)
 
 
-op("addr", _addr, "self vec1 vec2", "beta=1 alpha=1",
+op("addr", _addr, "self vec1 vec2", "beta=1 alpha=1", order="first",
    inplace=True, self=lambda F, ct, beta: _scaled(F, ct, beta),
    vec1=lambda F, ct, vec2, alpha: _scaled(F, F.mv(ct, F.conj(vec2)), alpha),
    vec2=lambda F, ct, vec1, alpha: _scaled(F, F.mv(F.t(ct), F.conj(vec1)), alpha))  # fmt: skip
@@ -356,7 +356,7 @@ def _renorm_vjp(F: Any, ct: Any, self: Any, self_shape: tuple, p: float, dim: in
     return F.where(F.gt(norm, maxnorm), scaled, ct)
 
 
-op("renorm_row", _renorm, params="p dim maxnorm", face=False, node="RenormBackward0", self=_renorm_vjp)
+op("renorm_row", _renorm, params="p dim maxnorm", order="contiguous", face=False, node="RenormBackward0", self=_renorm_vjp)
 
 
 @face()

@@ -89,7 +89,7 @@ def _log_sigmoid_slope(ct: Any, x: Any, small: Any) -> Any:
 op("log_sigmoid_slope", _log_sigmoid_slope, "ct_ self !small", node="LogSigmoidBackwardBackward0", face=False,
    ct_=lambda F, ct, self, small: F.log_sigmoid_slope(ct, self, small),
    self=lambda F, ct, ct_, self: F.mul(F.mul(F.mul(ct, ct_), F.sigmoid(self)), F.sub(F.sigmoid(self), 1)))  # fmt: skip
-op("log_sigmoid_row", _log_sigmoid, outputs=2, diff=(0,), face=False, node="LogSigmoidBackward0",
+op("log_sigmoid_row", _log_sigmoid, order="contiguous", outputs=2, diff=(0,), face=False, node="LogSigmoidBackward0",
    self=lambda F, cts, self, result1: None if cts[0] is None else F.log_sigmoid_slope(cts[0], self, result1))  # fmt: skip
 arrays.log_sigmoid = lambda x: _log_sigmoid(x)[0]
 tensors.log_sigmoid = lambda x: ROWS["log_sigmoid_row"].call(x)[0]
@@ -156,7 +156,7 @@ def _rrelu_vjp(F: Any, ct: Any, x: Any, noise: Any, lower: float, upper: float, 
     return F.leaky_relu_backward(ct, x, (lower + upper) / 2)
 
 
-op("rrelu_with_noise", _rrelu, "self !noise", "lower upper training", face=False,
+op("rrelu_with_noise", _rrelu, "self !noise", "lower upper training", order="contiguous", face=False,
    self=lambda F, ct, self, noise, lower, upper, training: _rrelu_vjp(F, ct, self, noise, lower, upper, training))  # fmt: skip
 op("rrelu_saving_result", _rrelu, "self !noise", "lower upper training", face=False, node="RreluWithNoiseBackward1",
    inplace="rrelu_with_noise_",

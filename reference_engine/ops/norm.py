@@ -111,7 +111,7 @@ for _name, _node in (
     ("native_batch_norm", "NativeBatchNorm"), ("batch_norm_legit", "NativeBatchNormLegit"),
     ("batch_norm_legit_no_stats", "NativeBatchNormLegit"), ("batch_norm_legit_no_training", "NativeBatchNormLegitNoTraining"),
 ):  # fmt: skip
-    op(_name, _batch_norm, "input weight bias !running_mean !running_var", "training momentum eps", outputs=3,
+    op(_name, _batch_norm, "input weight bias !running_mean !running_var", "training momentum eps", outputs=3, order="contiguous",
        node=f"{_node}Backward{int(_name.endswith('no_stats'))}", diff=(0,), face=False, input=_bn_input, weight=_bn_weight,
        bias=lambda F, cts, input, weight, running_mean, running_var, result1, result2: F.sum_dims(
            cts[0], _others(input.shape, 1), False))  # fmt: skip
@@ -199,7 +199,8 @@ def _ln_weight(F: Any, cts: list, input: Any, weight: Any, bias: Any, result1: A
     return F.sum_dims(product, lead, False) if lead else product
 
 
-op("native_layer_norm", _layer_norm, "input weight bias", "normalized_shape eps", outputs=3, diff=(0,), face=False,
+op("native_layer_norm", _layer_norm, "input weight bias", "normalized_shape eps",
+   order="contiguous", outputs=3, diff=(0,), face=False,
    input=_ln_input, weight=_ln_weight, bias=lambda F, cts, input, weight, bias: F.sum_to(cts[0], tuple(bias.shape)))  # fmt: skip
 
 
@@ -268,7 +269,8 @@ def _gn_weight(F: Any, cts: list, input: Any, weight: Any, result1: Any, result2
     return F.sum_dims(F.mul(cts[0], standard), _others(input.shape, 1), False)
 
 
-op("native_group_norm", _group_norm, "input weight bias", "N C HxW group eps", outputs=3, face=False, input=_gn_input,
+op("native_group_norm", _group_norm, "input weight bias", "N C HxW group eps",
+   order="contiguous", outputs=3, face=False, input=_gn_input,
    weight=_gn_weight, bias=lambda F, cts, input, weight: None if cts[0] is None else F.sum_dims(
        cts[0], _others(input.shape, 1), False))  # fmt: skip
 

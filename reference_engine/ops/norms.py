@@ -58,7 +58,15 @@ def _norm_vjp(F: Any, ct: Any, self: Any, result: Any, self_shape: tuple, ord: f
     return F.mul(scaled, F.masked_fill(F.div(ct, F.pow_scalar(norm, ord - 1)), F.eq(norm, 0), 0.0))
 
 
-op("vector_norm", _vector_norm, params="ord dim keepdim", face=False, node="LinalgVectorNormBackward0", self=_norm_vjp)
+op(
+    "vector_norm",
+    _vector_norm,
+    order="contiguous",
+    params="ord dim keepdim",
+    face=False,
+    node="LinalgVectorNormBackward0",
+    self=_norm_vjp,
+)
 
 
 @face()
@@ -100,7 +108,8 @@ def _logsumexp(x: Any, dim: Any, keepdim: bool) -> Any:
     return total if keepdim else total.reshape(tuple(s for i, s in enumerate(total.shape) if i not in dims))
 
 
-op("logsumexp", _logsumexp, params="dim keepdim=False", self=lambda F, ct, self, result, self_shape, dim, keepdim: F.mul(
+op("logsumexp", _logsumexp,
+   order="contiguous", params="dim keepdim=False", self=lambda F, ct, self, result, self_shape, dim, keepdim: F.mul(
     keep(F, ct, self_shape, dim, keepdim), F.conj(F.exp(F.sub(self, keep(F, result, self_shape, dim, keepdim))))))  # fmt: skip
 
 
@@ -136,10 +145,10 @@ def _safe_softmax(x: Any, dim: int) -> Any:
     return out
 
 
-op("softmax_row", _softmax, params="dim", face=False, node="SoftmaxBackward0", self=_softmax_vjp)
+op("softmax_row", _softmax, order="contiguous", params="dim", face=False, node="SoftmaxBackward0", self=_softmax_vjp)
 # A row that may look at nothing looks at nothing.
 op("safe_softmax", _safe_softmax, params="dim", face=False, node="SafeSoftmaxBackward0", self=_softmax_vjp)
-op("log_softmax_row", _log_softmax, params="dim", face=False, node="LogSoftmaxBackward0",
+op("log_softmax_row", _log_softmax, order="contiguous", params="dim", face=False, node="LogSoftmaxBackward0",
    self=lambda F, ct, result, dim: F.sub(ct, F.mul(F.exp(result), F.sum_dims(ct, (dim,), True))))  # fmt: skip
 
 

@@ -59,7 +59,7 @@ def _prod_dims(x: Any, dim: Any, keepdim: bool) -> Any:
 
 
 op("sum_all", _sum, face=False, node="SumBackward0", jvp="linear", self=lambda F, ct, self_shape: F.expand(ct, self_shape))
-op("sum_dims", _sum_dims, params="dim keepdim", face=False, node="SumBackward1", jvp="linear",
+op("sum_dims", _sum_dims, order="contiguous", params="dim keepdim", face=False, node="SumBackward1", jvp="linear",
    self=lambda F, ct, self_shape, dim, keepdim: F.expand(keep(F, ct, self_shape, dim, keepdim), self_shape))  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def _mean_dims(x: Any, dim: Any, keepdim: bool) -> Any:
 
 op("mean_all", _mean, face=False, node="MeanBackward0", jvp="linear",
    self=lambda F, ct, self_shape: F.expand(F.div(ct, max(1, math.prod(self_shape))), self_shape))  # fmt: skip
-op("mean_dims", _mean_dims, params="dim keepdim", face=False, node="MeanBackward1", jvp="linear",
+op("mean_dims", _mean_dims, order="contiguous", params="dim keepdim", face=False, node="MeanBackward1", jvp="linear",
    self=lambda F, ct, self_shape, dim, keepdim: F.div(
        F.expand(keep(F, ct, self_shape, dim, keepdim), self_shape), max(1, count(self_shape, dim))))  # fmt: skip
 
@@ -119,7 +119,7 @@ arrays.has_zero = lambda x: not x.all()
 tensors.has_zero = lambda x: not x._array.all()
 op("prod_all", lambda x: _prod_dims(x, None, False), face=False, node="ProdBackward0",
    self=_prod_vjp)  # fmt: skip
-op("prod_dims", _prod_dims, params="dim keepdim", face=False, node="ProdBackward1", self=_prod_dims_vjp)
+op("prod_dims", _prod_dims, order="contiguous", params="dim keepdim", face=False, node="ProdBackward1", self=_prod_dims_vjp)
 
 
 def _cast(self: Tensor, dtype: Any) -> Tensor:
@@ -159,7 +159,7 @@ def nansum(self: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any =
     return ROWS["nansum_row"].call(_cast(self, dtype), dim, keepdim)
 
 
-op("nansum_row", lambda x, dim, keepdim: _sum_dims(np.where(np.isnan(x), x.dtype.type(0), x), dim, keepdim),
+op("nansum_row", lambda x, dim, keepdim: _sum_dims(np.where(np.isnan(x), x.dtype.type(0), x), dim, keepdim), order="contiguous",
    params="dim keepdim", face=False, node="NansumBackward0",
    self=lambda F, ct, self, self_shape, dim, keepdim: F.mul(
        F.expand(keep(F, ct, self_shape, dim, keepdim), self_shape), F.logical_not(F.isnan(self))))  # fmt: skip
@@ -206,7 +206,7 @@ def _extremum(name: str, kernel: Any) -> Any:
 
 for _name, _kernel in (("max", np.maximum.reduce), ("min", np.minimum.reduce)):
     op(f"{_name}_all", _extremum(_name, _kernel), face=False, node=f"{_name.capitalize()}Backward1", self=_evenly)
-    op(f"a{_name}", _extremum(f"a{_name}", _kernel), params="dim=() keepdim=False", self=_by_count)
+    op(f"a{_name}", _extremum(f"a{_name}", _kernel), params="dim=() keepdim=False", order="contiguous", self=_by_count)
 
 
 def _pick(arg: Any, name: str) -> Any:
@@ -309,8 +309,16 @@ def _std_vjp(F: Any, ct: Any, self: Any, result: Any, self_shape: tuple, dim: An
     return _var_vjp(F, ct, self, self_shape, dim, correction, keepdim)
 
 
-op("var_row", _var, params="dim correction keepdim", face=False, node="VarBackward0", self=_var_vjp)
-op("std_row", lambda *a: np.sqrt(_var(*a)), params="dim correction keepdim", face=False, node="StdBackward0", self=_std_vjp)
+op("var_row", _var, order="contiguous", params="dim correction keepdim", face=False, node="VarBackward0", self=_var_vjp)
+op(
+    "std_row",
+    lambda *a: np.sqrt(_var(*a)),
+    order="contiguous",
+    params="dim correction keepdim",
+    face=False,
+    node="StdBackward0",
+    self=_std_vjp,
+)
 
 
 def _spread(name: str) -> Any:

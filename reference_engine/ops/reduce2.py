@@ -39,8 +39,10 @@ def _std_mean_vjp(
 
 
 op("var_mean_row", lambda x, dim, correction, keepdim: (_var(x, dim, correction, keepdim), _mean(x, dim, keepdim)),
+   order="contiguous",
    params="dim correction keepdim", outputs=2, face=False, node="VarMeanBackward0", self=_var_mean_vjp)  # fmt: skip
 op("std_mean_row", lambda x, dim, correction, keepdim: (np.sqrt(_var(x, dim, correction, keepdim)), _mean(x, dim, keepdim)),
+   order="contiguous",
    params="dim correction keepdim", outputs=2, face=False, node="StdMeanBackward0", self=_std_mean_vjp)  # fmt: skip
 
 

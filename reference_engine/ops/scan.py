@@ -65,9 +65,9 @@ def _around_zeros(ct: Any, x: Any, result: Any, d: int) -> Any:
     return out.astype(ct.dtype, copy=False)
 
 
-op("cumsum", _cumsum, params="dim", inplace=True, face=False, jvp="linear",
+op("cumsum", _cumsum, order="contiguous", params="dim", inplace=True, face=False, jvp="linear",
    self=lambda F, ct, dim: _reverse_cumsum(F, ct, dim))  # fmt: skip
-op("cumprod", _cumprod, params="dim", inplace=True, face=False, self=_cumprod_vjp)
+op("cumprod", _cumprod, order="contiguous", params="dim", inplace=True, face=False, self=_cumprod_vjp)
 
 
 def _cumulative(name: str) -> Any:
@@ -105,7 +105,7 @@ def _topk(x: Any, k: int, dim: int, largest: bool, ordered: bool) -> tuple:
     return values[part].copy(), order[part].copy()
 
 
-op("sort_row", _sort, params="dim descending", outputs=2, diff=(0,), face=False, node="SortBackward0",
+op("sort_row", _sort, order="first", params="dim descending", outputs=2, diff=(0,), face=False, node="SortBackward0",
    namedtuple=pair("sort"),
    self=lambda F, ct, result1, self_shape, dim: value_selecting(F, ct, result1, self_shape, dim, True))  # fmt: skip
 op("topk_row", _topk, params="k dim largest ordered", outputs=2, diff=(0,), face=False, node="TopkBackward0",

@@ -146,7 +146,7 @@ def _family(name: str, kernel: Any, source: str) -> None:
         of_self, of_src = _renamed(of_self), _renamed(of_src)
     node = "".join(w.capitalize() for w in name.split("_")) + "Backward0"
     row = op(name + "_row", kernel, f"self !index !{source}", "dim reduce include_self", face=False, inplace=True, node=node,
-             complex=False,
+             order="contiguous", complex=False,
              **{"self": of_self, source: of_src})  # fmt: skip
 
     def call(self: Tensor, dim: int, index: Tensor, src: Any = None, reduce: Any = None, *, include_self: bool = True,
@@ -189,7 +189,7 @@ def _put(x: Any, index: Any, source: Any, accumulate: bool) -> Any:
     return out.reshape(x.shape)
 
 
-op("put", _put, "self !index !source", "accumulate=False", inplace=True,
+op("put", _put, "self !index !source", "accumulate=False", order="first", inplace=True,
    self=lambda F, ct, index, accumulate: ct if accumulate else F.put_zero(ct, index),
    source=lambda F, ct, index, source, source_shape: F.reshape(F.take(ct, index), source_shape))  # fmt: skip
 op("put_zero", lambda x, index: _put(x, index, x.dtype.type(0), False), "self !index", face=False,

@@ -175,7 +175,7 @@ def _logcumsumexp_vjp(F: Any, ct: Any, self: Any, result: Any, self_shape: tuple
     return F.sub(*parts)
 
 
-op("logcumsumexp", _logcumsumexp, params="dim", promote="float", self=_logcumsumexp_vjp)
+op("logcumsumexp", _logcumsumexp, order="contiguous", params="dim", promote="float", self=_logcumsumexp_vjp)
 
 # ---- quantiles, distinct values ---------------------------------------------------------------------------------------
 

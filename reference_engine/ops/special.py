@@ -28,7 +28,7 @@ def underivable(name: str) -> Any:
 
 
 def _unary(name: str, kernel: Any, vjp: Any, **options: Any) -> None:
-    op(name, kernel, promote="float", jvp="elementwise", self=vjp, **options)
+    op(name, kernel, promote="float", order="first", jvp="elementwise", self=vjp, **options)
 
 
 def _times(F: Any, ct: Any, *factors: Any) -> Any:

@@ -21,6 +21,8 @@ A row says everything about one op, and is the only place that knows it:
       a param       its value;   X_shape, X_dtype, X_geometry: of input X, saving no tensor
       needs         tuple: which inputs require grad
   Broadcasting and dtype are not the formula's business: with several inputs each cotangent is summed and cast to fit.
+* order: how the result lies in memory: None (as the kernel leaves it), "first" (its dimensions nested as those of input 0;
+  so it is with several promoted inputs, if not said), "contiguous".
 * promote: None (the kernel sees the arrays as they are), "arith" (common dtype), "float" (the same, integers become the
   default float), "compare" (common dtype, the result keeps the kernel's dtype).
 * view=True: the result looks into the memory of input 0. outputs: how many (0: as many as the kernel returns, all views
@@ -47,6 +49,7 @@ from .. import dtypes, errors
 from ..graph import NO_EDGE, Node, edge_of
 from ..modes import alert, state
 from ..saved import Packed, SavedCopy, SavedResult, pack
+from ..storage import laid_as
 from ..tensor import Tensor, alias, ndarray, wrap
 from ..views import attach, geometry
 
@@ -68,6 +71,7 @@ class Row:
         self.params = tuple(p.partition("=")[0] for p in params.split())
         self.defaults = {p.partition("=")[0]: p.partition("=")[2] for p in params.split() if "=" in p}
         self.promote = options.get("promote")
+        self.order = options.get("order") or ("first" if self.promote and len(words) > 1 and not self.variadic else None)
         self.view = options.get("view", False)
         self.outputs = options.get("outputs", 1)
         self.diff = options.get("diff")
@@ -159,11 +163,19 @@ class Row:
             result = self.kernel(*values, *params)
         except errors.COMPLAINTS as error:
             raise errors.complaint(self.public, values, error) from None
-        if common is None:
-            return result
-        if self.promote != "compare" and result.dtype is not common.np:
+        if common is not None and self.promote != "compare" and result.dtype is not common.np:
             result = result.astype(common.np)
-        return result
+        if self.order is None:
+            return result
+        return self._laid(result, values[0]) if self.outputs == 1 else tuple(self._laid(r, values[0]) for r in result)
+
+    def _laid(self, result: Any, first: Any) -> Any:
+        """A result in the row's order of memory."""
+        if not isinstance(result, ndarray) or result.ndim < 2:
+            return result
+        if self.order == "contiguous":
+            return np.ascontiguousarray(result)
+        return laid_as(result, first) if isinstance(first, ndarray) else result
 
     def promoted_values(self, values: list) -> tuple[list, dtypes.dtype]:
         """The operands in their common dtype, and that dtype."""
@@ -328,5 +340,5 @@ def op(
     return row
 
 
-OPTIONS = {"complex", "exact", "promote", "view", "outputs", "diff", "node", "jvp", "casts", "namedtuple"}
+OPTIONS = {"complex", "exact", "order", "promote", "view", "outputs", "diff", "node", "jvp", "casts", "namedtuple"}
 __all__ = ["FUNCTIONS", "ROWS", "Packed", "Row", "alert", "alias", "arrays", "fit", "fit_tensor", "op", "tensors"]

@@ -91,6 +91,20 @@ def test_there_are_words_for_whatever_differs(oracle: Any) -> None:
     assert len(told) > 150
 
 
+def test_another_result_of_the_roots_op_is_told_apart(oracle: Any) -> None:
+    """A hook on a result that the gradient does not come from: it is not the root itself."""
+    s = Sketch()
+    a = s.leaf([1.0, 2.0])
+    b, c = s.ops("function_counting_gradients", a)
+    handle = s.hook(c, action="double")
+    s.backward(b, [1.0, 3.0])
+    seen = oracle.run(s.program(), "thorough")
+    difference = Difference("wrong value", 3, handle, "called", [[]], [[[0.0, 0.0]]])
+    proof = explain(Case(s.program(), difference, 0, RULES["hooks.sees"], seen, seen, False))
+
+    assert "c and the root of b.backward(...) are results of one op." in proof
+
+
 @pytest.mark.parametrize("kind", ["missed error", "spurious error", "wrong error"])
 def test_there_are_words_for_every_refusal(kind: Any, oracle: Any) -> None:
     """Of every category, in every kind of step, whether it can be or not."""

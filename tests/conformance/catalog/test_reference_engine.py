@@ -8,6 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import reference_engine
 from conformance.areas import LIMIT, MOST_ELEMENTS, SHAPES
 from conformance.catalog import CATALOG, Bounds, Op, ShapeError, size
 from conformance.chooser import SeededChooser
@@ -91,3 +92,48 @@ def test_rows_hold_on_the_reference_engine(name: str) -> None:
         differences = [JUDGE.first_difference(program(op, d)) for d in drawn]
 
         assert [d and d[0] for d in differences] == [None] * len(drawn)
+
+
+# Ops whose results torch lays out by what its kernel is made of, and not by a rule: the reference engine's kernels are others.
+OWN_ORDER = {
+    "lerp": "with an end that is broadcast, and a weight, the weight decides too",
+    "mvlgamma": "a sum over an axis that the kernel adds",
+    "rms_norm": "the fused kernel is contiguous, the formula's last product is not",
+    "kron": "torch refuses: it views a product that does not lie contiguously",
+}
+ORDERED = [
+    op.name
+    for op in CATALOG.values()
+    if not (op.inplace or op.setup or op.view or op.name in OWN_ORDER) and op.chapter not in ("creation", "function")
+]
+
+
+def order(tensor: Any) -> tuple[Any, ...]:
+    """Shape and strides of the dimensions that have any extent."""
+    return tuple(tensor.shape), tuple(s for s, n in zip(tensor.stride(), tensor.shape, strict=True) if n > 1)
+
+
+def results(op: Op, drawn: Drawn, module: Any) -> list[Any]:
+    """What the op gives on operands whose first axis lies innermost."""
+    scope: dict[str, Any] = {"torch": module, **drawn.params}
+    for leaf, name in zip(drawn.leaves, "abc", strict=False):
+        tensor = module.tensor(list(leaf.values), dtype=getattr(module, leaf.dtype)).reshape(leaf.shape)
+        if leaf.dtype == "float64" and leaf.shape:
+            tensor = tensor.transpose(0, -1).contiguous().transpose(0, -1)
+        scope[name] = tensor
+    found = eval(op.torch, scope)
+    return [order(t) for t in (found if isinstance(found, (tuple, list)) else (found,)) if hasattr(t, "stride") and t.numel()]
+
+
+@pytest.mark.parametrize("name", ORDERED)
+def test_results_lie_in_memory_as_torchs(name: str) -> None:
+    """Of operands that are not contiguous, the results have torch's strides."""
+    op, chooser = CATALOG[name], SeededChooser(len(name))
+    drawn = [d for d in (Drawn(op, chooser, "positive") for _ in range(DRAWS)) if d.fits and max(map(len, shapes_of(d))) > 1]
+    for one in drawn[: 2 * PROGRAMS]:
+        assert results(op, one, reference_engine) == results(op, one, torch)
+
+
+def shapes_of(drawn: Drawn) -> list[tuple[int, ...]]:
+    """The shapes of the operands."""
+    return [leaf.shape for leaf in drawn.leaves]
