@@ -144,7 +144,8 @@ def along(story: Story, name: int, walk: int) -> Iterator[str]:
     passed = [story.code(p) for p in reversed(way) if nodes[p].kind not in ("leaf", "walk")]
     if story.maker(name) in way and passed and nodes[story.maker(name)].kind != "leaf":  # type: ignore[index]
         passed.pop()  # the tensor itself is the result of this one
-    if not passed and variable(name) in nodes[way[0]].variables and name not in getattr(story.program.steps[walk], "roots", (name,)):
+    roots = getattr(story.program.steps[walk], "roots", (name,))
+    if not passed and variable(name) in nodes[way[0]].variables and name not in roots:
         yield f"{me} and the root of {start} are results of one op."
     elif not passed:
         yield f"{me} is itself the root of {start}: {_seed(story, name, walk)}."
