@@ -155,9 +155,12 @@ def _side_by_side(case: Case, place: int, slot: int | None, facet: str) -> tuple
         return tuple(text or "" for text in plain)  # type: ignore[return-value]
     contents = [seen(side, place, slot, facet) for side in (case.expected, case.observed)]
     told = [words(content) for content in contents] if UNSEEN in contents else contrast(*contents)
-    left = f"{variable(slot)}{'.' + facet if facet != 'value' else ''} = "
+    left = _LEFT.get(facet, "{name}.{facet} = ").format(name=variable(slot), facet=facet)
     shown = [(text, "" if c is UNSEEN else left + w) for text, c, w in zip(plain, contents, told, strict=True)]
     return tuple(found if text is None else text for text, found in shown)  # type: ignore[return-value]
+
+
+_LEFT = {"value": "{name} = ", "version": "{name} has a new version: ", "alive": "{name} is alive: "}
 
 
 def _ending(observation: Any, place: int, facet: str) -> str | None:
