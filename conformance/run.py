@@ -278,7 +278,8 @@ class Run:
             phase = lane.close(turn, complete=not self.interrupted, seconds=seconds)
             self.fold.add(phase)
             yield phase
-            self.progress(Tick(turn.area, self.programs, sum(map(len, self.fold.causes.values()))))
+            must = (causes for rule, causes in self.fold.causes.items() if RULES[rule].obligation == "MUST")
+            self.progress(Tick(turn.area, self.programs, sum(map(len, must))))
 
     def failure(self, found: Finding) -> Failure:
         """What was found as a line of the record."""

@@ -103,7 +103,11 @@ INDEX = {
     "index_pairs": "a[np.array(rows), np.array(columns)]", "masked_select": "a[np.broadcast_to(np.array(mask), a.shape)]",
 }  # fmt: skip
 
-SQUARE = "np.matmul(a, np.swapaxes(a, -1, -2)) / 8.0 + np.eye(a.shape[-2], dtype=a.dtype)"
+GRAM = "np.matmul(a, np.swapaxes(a, -1, -2)) / 8.0 + np.eye(a.shape[-2], dtype=a.dtype)"
+UNEVEN = (
+    "np.arange(1, a.shape[-2] + 1, dtype=a.dtype)[:, None] * np.matmul(a, np.swapaxes(a, -1, -2)) / 32.0"
+    " + np.eye(a.shape[-2], dtype=a.dtype)"
+)
 MATMUL = {
     "matmul": "np.matmul(a, b)", "mm": "np.matmul(a, b)", "bmm": "np.matmul(a, b)", "mv": "np.matmul(a, b)",
     "dot": "np.dot(a, b)", "outer": "np.outer(a, b)", "addmm": "a + np.matmul(b, c)",
@@ -117,9 +121,9 @@ MATMUL = {
     "einsum_elementwise": "np.einsum('ij,ij->ij', a, b)", "einsum_outer": "np.einsum('i,j->ji', a, b)",
     "einsum_inner": "np.einsum('i,i->', a, b)", "einsum_transposed": "np.einsum('ij->ji', a)",
     "einsum_three": "np.einsum('ij,jk,k->i', a, b, c)", "einsum_form": "np.einsum('i,ij,j->', a, b, c)",
-    "matrix_power": "np.linalg.matrix_power(a, n)", "inverse": f"np.linalg.inv({SQUARE})",
-    "determinant": f"np.linalg.det({SQUARE})", "logdet": f"np.linalg.slogdet({SQUARE})[1]",
-    "cholesky": f"np.linalg.cholesky({SQUARE})", "solve": f"np.linalg.solve({SQUARE}, b)",
+    "matrix_power": "np.linalg.matrix_power(a, n)", "inverse": f"np.linalg.inv({UNEVEN})",
+    "determinant": f"np.linalg.det({UNEVEN})", "logdet": f"np.linalg.slogdet({UNEVEN})[1]",
+    "cholesky": f"np.linalg.cholesky({GRAM})", "solve": f"np.linalg.solve({UNEVEN}, b)",
 }  # fmt: skip
 
 CONSTANT = {

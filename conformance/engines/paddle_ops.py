@@ -43,7 +43,11 @@ function_with_too_many_gradients function_that_raises
 _FUNCTIONAL = "paddle.nn.functional"
 # Steps between values that ties cannot reach; an integer tensor is cast, since Paddle does not promote it.
 _RANKED = "a / 64.0 + (paddle.arange(a.numel()) * 11 % 29).reshape(a.shape).astype(a.dtype)"
-_POSITIVE = "a @ a.mT / 8.0 + paddle.eye(a.shape[-2], dtype=a.dtype)"
+_GRAM = "a @ a.mT / 8.0 + paddle.eye(a.shape[-2], dtype=a.dtype)"
+_UNEVEN = (
+    "paddle.arange(1, a.shape[-2] + 1, dtype=a.dtype).unsqueeze(-1) * (a @ a.mT) / 32.0"
+    " + paddle.eye(a.shape[-2], dtype=a.dtype)"
+)
 
 
 def in_paddle(code: str) -> str:
@@ -84,9 +88,9 @@ SPELLED: dict[str, str] = {
     "einsum_summed_out": "paddle.einsum('ij,i->', a, b)", "einsum_elementwise": "paddle.einsum('ij,ij->ij', a, b)",
     "einsum_outer": "paddle.einsum('i,j->ji', a, b)", "einsum_inner": "paddle.einsum('i,i->', a, b)",
     "einsum_transposed": "paddle.einsum('ij->ji', a)", "einsum_three": "paddle.einsum('ij,jk,k->i', a, b, c)",
-    "einsum_form": "paddle.einsum('i,ij,j->', a, b, c)", "inverse": f"paddle.inverse({_POSITIVE})",
-    "determinant": f"paddle.linalg.det({_POSITIVE})", "logdet": f"paddle.linalg.slogdet({_POSITIVE})[1]",
-    "cholesky": f"paddle.linalg.cholesky({_POSITIVE})", "solve": f"paddle.linalg.solve({_POSITIVE}, b)",
+    "einsum_form": "paddle.einsum('i,ij,j->', a, b, c)", "inverse": f"paddle.inverse({_UNEVEN})",
+    "determinant": f"paddle.linalg.det({_UNEVEN})", "logdet": f"paddle.linalg.slogdet({_UNEVEN})[1]",
+    "cholesky": f"paddle.linalg.cholesky({_GRAM})", "solve": f"paddle.linalg.solve({_UNEVEN}, b)",
     "smooth_l1_loss": f"{_FUNCTIONAL}.smooth_l1_loss(a, b, reduction=reduction, delta=beta) / beta",
     "huber_loss": f"{_FUNCTIONAL}.smooth_l1_loss(a, b, reduction=reduction, delta=delta)",
     "group_norm": f"{_FUNCTIONAL}.group_norm(a, 1, epsilon=0.25)", "index_last": "a[..., b]",

@@ -98,7 +98,11 @@ INDEX = {
     "index_put_accumulate": "tf.tensor_scatter_nd_add(a, b[:, None],"
     " tf.broadcast_to(c, tf.concat([tf.shape(b), tf.shape(a)[1:]], 0)))",
 }  # fmt: skip
-SQUARE = "tf.matmul(a, a, transpose_b=True) / 8.0 + tf.eye(a.shape[-2], dtype=a.dtype)"
+GRAM = "tf.matmul(a, a, transpose_b=True) / 8.0 + tf.eye(a.shape[-2], dtype=a.dtype)"
+UNEVEN = (
+    "tf.range(1, a.shape[-2] + 1, dtype=a.dtype)[:, None] * tf.matmul(a, a, transpose_b=True) / 32.0"
+    " + tf.eye(a.shape[-2], dtype=a.dtype)"
+)
 MATMUL = {
     "mm": "tf.matmul(a, b)", "bmm": "tf.matmul(a, b)", "mv": "tf.linalg.matvec(a, b)",
     "dot": "tf.tensordot(a, b, 1)", "outer": "tf.tensordot(a, b, 0)", "addmm": "a + tf.matmul(b, c)",
@@ -110,8 +114,8 @@ MATMUL = {
     "einsum_elementwise": "tf.einsum('ij,ij->ij', a, b)", "einsum_outer": "tf.einsum('i,j->ji', a, b)",
     "einsum_inner": "tf.einsum('i,i->', a, b)", "einsum_transposed": "tf.einsum('ij->ji', a)",
     "einsum_three": "tf.einsum('ij,jk,k->i', a, b, c)", "einsum_form": "tf.einsum('i,ij,j->', a, b, c)",
-    "inverse": f"tf.linalg.inv({SQUARE})", "determinant": f"tf.linalg.det({SQUARE})", "logdet": f"tf.linalg.logdet({SQUARE})",
-    "cholesky": f"tf.linalg.cholesky({SQUARE})", "solve": f"tf.linalg.solve({SQUARE}, b)",
+    "inverse": f"tf.linalg.inv({UNEVEN})", "determinant": f"tf.linalg.det({UNEVEN})", "logdet": f"tf.linalg.slogdet({UNEVEN})[1]",
+    "cholesky": f"tf.linalg.cholesky({GRAM})", "solve": f"tf.linalg.solve({UNEVEN}, b)",
     "matrix_exp": "tf.linalg.expm(a / 4.0 + tf.eye(a.shape[-1], dtype=a.dtype))",
 }  # fmt: skip
 CONSTANT = {
