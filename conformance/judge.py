@@ -13,7 +13,7 @@ from conformance.engine import Category
 from conformance.execute import Executor, Schedule
 from conformance.features import BITS
 from conformance.observe import Observation
-from conformance.program import Apply, Grad, Leaf, Mutate, Program, ReadGrad
+from conformance.program import Apply, Enter, Exit, Grad, Leaf, Mutate, Program, ReadGrad
 from conformance.rules import Rule, attribute
 from conformance.rules.rule import FLAGS
 from conformance.scope import Scope
@@ -125,7 +125,10 @@ class Judge:
             features |= BITS.MODE_OF_HOOK
         if difference.facet in ("memory", "grad_memory"):
             own = difference.expected in (difference.slot, f"the gradient of {difference.slot}")
-            features |= BITS.SHARED if own else BITS.SHARING_LOST
+            harmless = own and difference.facet == "grad_memory" and not self._meets(program, difference)
+            features |= BITS.ORACLE_SHARES if harmless else BITS.SHARED if own else BITS.SHARING_LOST
+        if difference.facet == "order" and _called_with_nothing(difference, expected):
+            features |= BITS.FLAG_OF_GRADIENT
         if difference.facet in FLAGS:
             features |= _told_by_flag(program, difference) or self._told_by_history(program, difference)
         if difference.category == Category.FREED.value:
@@ -149,6 +152,18 @@ class Judge:
             if nudged is None or nudged[0].kind != difference.kind:
                 features |= (BITS.AT_KINK if singular & BITS.KINK else 0) | (BITS.AT_POLE if singular & BITS.POLE else 0)
         return features
+
+    def _meets(self, program: Program, difference: Difference) -> bool:
+        """Whether a write into a gradient that shares memory shows elsewhere: parts of one buffer that lie apart do no harm."""
+        if "add_scalar_" not in self.engine.calls:
+            return True
+        out = max((name for s in program.steps for name in s.makes()), default=0) + 1
+        steps = program.steps[: difference.step + 1]
+        handed = any(isinstance(s, (Grad, ReadGrad)) and difference.slot in s.makes() for s in steps)
+        read, target = ((), difference.slot) if handed else ((ReadGrad(out, difference.slot),), out)
+        write = Enter("no_grad"), Mutate("add_scalar_", target, (), {"value": 1.0}), Exit()
+        found = self.first_difference(Program((*steps, *read, *write), program.exact))
+        return found is None or found[0].facet in (*NUMBERS, "error")
 
     def _told_by_history(self, program: Program, difference: Difference) -> int:
         """Whether a flag is that of a gradient that stays what it is wherever the leaves are, so that its history is 0.
@@ -192,6 +207,16 @@ def _with_zeros(difference: Difference) -> Difference:
     else:
         observed = tolerance.zeros_like(expected)
     return difference._replace(kind="wrong value", expected=expected, observed=observed)
+
+
+def _called_with_nothing(difference: Difference, expected: Observation) -> bool:
+    """Whether all hooks that torch calls and the engine does not were called without a gradient."""
+    if not isinstance(difference.expected, list):
+        return False
+    heard = _handles(difference.observed) if isinstance(difference.observed, list) else []
+    missing = [handle for handle in _handles(difference.expected) if handle not in heard]
+    seen = {slot: content for step, slot, facet, content in expected.sights if facet == "called" and step == difference.step}
+    return bool(missing) and not any(any(gradients) for handle in missing for gradients in seen.get(handle, ()))
 
 
 def _handles(calls: Any) -> Any:
@@ -273,7 +298,9 @@ class _Arbiter:
     ) -> None:
         self.oracle = oracle
         self.schedule = schedule
-        self.program = program
+        # What a refusal ends need not be refused in another dtype, nor where the leaves lie elsewhere.
+        end = None if expected.refusal is None else expected.refusal.step
+        self.program = Program(program.steps[:end], program.exact)
         self.expected = expected
         self.stash = stash
         self.single = _has_float32(program)
@@ -292,15 +319,21 @@ class _Arbiter:
         # Where zeros are shown as no gradient, none is zeros.
         nothing = None if "grad_absent" in self.oracle.facets else tolerance.zeros_like(difference.expected)
         if not self.single:
-            trembled = [seen.get(place, nothing) for seen in self.trembled]
+            trembled = [self._at(seen, place, nothing) for seen in self.trembled]
             return self._is_amplified(difference, [nothing if seen is None else seen for seen in trembled], scale)
-        truth = self.truth.get(place, nothing)
+        truth = self._at(self.truth, place, nothing)
         truth = nothing if truth is None else truth
         if truth is None or (self.program.exact and tolerance.identical(truth, difference.expected)):
             return False
         own = tolerance.distance(truth, difference.expected)
         bound = tolerance.ARBITER_FACTOR * own + tolerance.UNITS * tolerance.EPSILON["float32"] * scale
         return tolerance.distance(truth, difference.observed) <= bound
+
+    def _at(self, seen: dict[Any, Any], place: tuple[int, int, str], nothing: Any) -> Any:
+        """What was seen at a place; where a refusal ended it, just before."""
+        step, slot, facet = place
+        before = (step - (self.expected.refusal is not None), slot, facet)
+        return seen.get(place, seen.get(before, nothing))
 
     def _is_amplified(self, difference: Difference, trembled: Sequence[Any], scale: float) -> bool:
         """Whether what the oracle's own numbers move by, where the leaves tremble, explains a difference of doubles."""

@@ -36,7 +36,7 @@ from conformance.program import (
     Unhook,
     ZeroGrad,
 )
-from conformance.slots import FLOATS, NO_LEAF_OF_INFERENCE, UNKNOWN, Slot, Storage, bounds_of, misfit
+from conformance.slots import FLOATS, NO_ALIAS_OF_INFERENCE, NO_LEAF_OF_INFERENCE, UNKNOWN, Slot, Storage, bounds_of, misfit
 
 # Those that nearly every step asks for, as names of the module: reading an attribute of BITS costs more than the arithmetic.
 _EMPTY: int = _F.EMPTY
@@ -91,12 +91,11 @@ class Scope:
 
     def leaf(self, step: Leaf, bounds: Bounds | None = None) -> Slot:
         """A leaf. Its bounds come from its values; generation, whose leaves are right by construction, gives them."""
-        if bounds is None:
-            bounds = self._check_leaf(step)
+        bounds = bounds or self._check_leaf(step)
         out, dtype, requires_grad = step.out, step.dtype, step.requires_grad
-        storage = Storage(bounds)
+        storage, bit = Storage(bounds), 1 << out
+        storage.inference = self.inference
         slot = Slot(out, step.shape, dtype, storage, requires_grad)
-        bit = 1 << out
         self.filled |= bit
         if requires_grad:
             storage.of_leaf = True
@@ -191,8 +190,8 @@ class Scope:
 
     def flag(self, slot: Slot, value: bool) -> None:
         """Set requires_grad of a slot without a history."""
-        if value and self.inference and slot.storage.inference:
-            misfit(NO_LEAF_OF_INFERENCE)
+        if value and slot.storage.inference:
+            return misfit(NO_LEAF_OF_INFERENCE) if self.inference else None  # which is refused outside
         slot.requires_grad, bit = value, 1 << slot.name
         slot.graph = bit if value else 0
         self.requiring = self.requiring | bit if value else self.requiring & ~bit
@@ -205,7 +204,7 @@ class Scope:
             misfit(f"whether {op.name} gives a view of it is left open: an op made it of what is not contiguous")
         else:
             slot.of_leaf = first.of_leaf or (first.is_leaf and first.requires_grad)
-            slot.overlaps = True
+            slot.overlaps, slot.storage.inference = True, first.storage.inference
 
     def _make_view(self, slot: Slot, source: Slot, op: Op, results: int) -> None:
         """Mark a slot as a view of another."""
@@ -226,6 +225,8 @@ class Scope:
     def detach(self, step: Detach) -> None:
         """A detached alias."""
         source = self.slots[step.source]
+        if source.storage.inference and not self.inference:
+            misfit(NO_ALIAS_OF_INFERENCE)
         slot = Slot(step.out, source.shape, source.dtype, source.storage, False)
         slot.contiguous, slot.overlaps, slot.order_open = source.contiguous, source.overlaps, source.order_open
         slot.detached, slot.parent = True, source
@@ -280,8 +281,6 @@ class Scope:
             self._save(op, inputs, [target])
             if any(what > 0 and inputs[what].storage is storage for what, _ in op.saved):
                 self.features |= _F.SAVED_INPUT_WRITTEN  # a.mul_(a) overwrites the operand that it saved
-
-    # -- shared ---------------------------------------------------------------------------------------------------------
 
     def sharing(self, storage: Storage) -> Iterator[Slot]:
         """The slots that lie in this memory."""

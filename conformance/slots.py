@@ -10,6 +10,8 @@ from conformance.catalog import Bounds, Shape, ShapeError
 UNKNOWN = Bounds(-math.inf, math.inf, None)
 FLOATS = ("float32", "float64")
 # Torch records some ops on such a leaf and not others, by the kernels that they go through.
+# torch gives such an alias a counter of its own, and calls it an inference tensor all the same.
+NO_ALIAS_OF_INFERENCE = "a tensor of inference mode is not detached outside of it"
 NO_LEAF_OF_INFERENCE = "a leaf that is made in inference mode cannot require grad"
 FINEST = 10  # the finest grain that values of leaves have
 

@@ -31,16 +31,14 @@ class LeavesKnown(TorchEngine):
 
 
 class OneBuffer(LeavesKnown):
-    """The gradients of all leaves are slices of one buffer."""
+    """Leaves whose gradients are equal have them in one place."""
 
     def backward(self, roots: Any, *more: Any) -> None:
         super().backward(roots, *more)
         found = [leaf for leaf in self.leaves if leaf.grad is not None and leaf.grad.numel() and not leaf.grad.requires_grad]
-        for dtype in dict.fromkeys(leaf.dtype for leaf in found):
-            mine = [leaf for leaf in found if leaf.dtype == dtype]
-            slices = torch.cat([leaf.grad.flatten() for leaf in mine]).split([leaf.numel() for leaf in mine])
-            for leaf, part in zip(mine, slices, strict=True):
-                leaf.grad = part.detach().view(leaf.shape)
+        for leaf, other in zip(found[1:], found, strict=False):
+            if leaf.dtype == other.dtype and torch.equal(leaf.grad, other.grad):
+                leaf.grad = other.grad.detach()
 
 
 class WritesForgotten(LeavesKnown):
@@ -71,18 +69,6 @@ class GradientsOfGradCopied(TorchEngine):
 
     def grad(self, roots: Any, inputs: Any, *more: Any) -> Any:
         return [None if g is None else g.clone() for g in super().grad(roots, inputs, *more)]
-
-
-class GradInOneBuffer(TorchEngine):
-    """What grad() gives are slices of one buffer."""
-
-    def grad(self, roots: Any, inputs: Any, *more: Any) -> Any:
-        found = super().grad(roots, inputs, *more)
-        plain = [g for g in found if g is not None and not g.requires_grad and g.numel()]
-        if len(plain) < len(found) or len({g.dtype for g in plain}) != 1:
-            return found
-        slices = torch.cat([g.flatten() for g in plain]).split([g.numel() for g in plain])
-        return [part.view(g.shape) for part, g in zip(slices, plain, strict=True)]
 
 
 class HooksFollow(TorchEngine):
@@ -174,7 +160,6 @@ def unchecked_matmul() -> Callable[[], TorchEngine]:
 IDENTITY = (
     Mutant("outer products get the mean", averaged(lambda a, b, shape: shape not in (a, b)), "broadcasting.both"),
     Mutant("gradients lie in one buffer", OneBuffer, "identity.own-memory"),
-    Mutant("what grad() gives lies in one buffer", GradInOneBuffer, "grad.returns"),
     Mutant("writes into gradients are forgotten", WritesForgotten, "identity.written-gradient"),
     Mutant("hooks follow writes", HooksFollow, "hooks.after-write"),
     Mutant("square saves its input twice", with_call("square", lambda a: a * a), "saved_hooks.what", "differs"),

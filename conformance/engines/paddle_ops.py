@@ -45,8 +45,7 @@ _FUNCTIONAL = "paddle.nn.functional"
 _RANKED = "a / 64.0 + (paddle.arange(a.numel()) * 11 % 29).reshape(a.shape).astype(a.dtype)"
 _GRAM = "a @ a.mT / 8.0 + paddle.eye(a.shape[-2], dtype=a.dtype)"
 _UNEVEN = (
-    "paddle.arange(1, a.shape[-2] + 1, dtype=a.dtype).unsqueeze(-1) * (a @ a.mT) / 32.0"
-    " + paddle.eye(a.shape[-2], dtype=a.dtype)"
+    "paddle.arange(1, a.shape[-2] + 1, dtype=a.dtype).unsqueeze(-1) * (a @ a.mT) / 32.0 + paddle.eye(a.shape[-2], dtype=a.dtype)"
 )
 
 

@@ -69,6 +69,11 @@ def of_gradient() -> Program:
 
 # A difference in what the graph of a gradient frees is no matter of lifetime: this comes before the rules of that area.
 OPEN = (
+    Rule(id="grad.superfluous-graph", obligation="MAY", source=SOURCE, exemplar=through_grad, needs=F.CREATE_GRAPH,
+         statement="With create_graph=True a gradient that depends on no leaf has a history only where torch's has one.",
+         why="A history of zeros costs memory, calls hooks without a gradient and changes no number.",
+         kinds=frozenset({"wrong state"}), facets=FLAGS | {"order"}, claim_needs=F.FLAG_OF_GRADIENT,
+         traits=frozenset({"higher-order"})),
     Rule(id="grad.not-finite", obligation="MAY", source=SOURCE, exemplar=second, needs=F.HIGHER_ORDER,
          claim_needs=F.NOT_FINITE, kinds=frozenset({"wrong value"}),
          statement="Where torch's derivative of a derivative is infinite or NaN, an engine's may not be.",
@@ -88,10 +93,6 @@ GRAPHS = (
 )  # fmt: skip
 
 RULES = (
-    Rule(id="grad.superfluous-graph", obligation="MAY", source=SOURCE, exemplar=through_grad, needs=F.CREATE_GRAPH,
-         statement="With create_graph=True a gradient that depends on no leaf has a history only where torch's has one.",
-         why="A history of zeros costs memory and changes no number.", kinds=frozenset({"wrong state"}),
-         facets=FLAGS, claim_needs=F.FLAG_OF_GRADIENT, traits=frozenset({"higher-order"})),
     Rule(id="grad.second-order", source=SOURCE, exemplar=second, needs=F.HIGHER_ORDER,
          statement="With create_graph=True a gradient is a differentiable function of all that it was computed from.",
          why="Gradient penalties and Hessian products are derivatives of gradients.", kinds=WRONG,

@@ -52,6 +52,13 @@ def two_leaves() -> Program:
     return s.program()
 
 
+def equal_gradients() -> Program:
+    """Two leaves of one addition have equal gradients, each for itself."""
+    s = Sketch()
+    s.backward(s.op("add", s.leaf([1.0, 2.0]), s.leaf([3.0, 5.0])), [1.0, 3.0])
+    return s.program()
+
+
 def gradients_of_sum() -> Program:
     """The gradients of both operands of one addition are one tensor of torch's; a write that changes no number."""
     s = Sketch()
@@ -82,7 +89,8 @@ def view_of_view() -> Program:
 OPEN = (
     Rule(id="identity.sharing", obligation="MAY", source=SOURCE, exemplar=two_leaves, any_of=F.BACKWARD | F.GRAD_CALL,
          claim_needs=F.ORACLE_SHARES, kinds=STATE, facets=frozenset({"grad_memory"}),
-         statement="Where torch lets a gradient lie in memory that others see, an engine may copy it.",
+         statement="Where torch lets a gradient lie in memory that others see, an engine may copy it; gradients may be parts of "
+                   "one buffer, if these lie apart.",
          why="Torch saves a copy where it believes that nobody looks."),
     Rule(id="identity.shared-write", obligation="MAY", source=SOURCE, exemplar=two_leaves, claim_needs=F.ORACLE_SHARES,
          any_of=F.GRADIENT_WRITTEN | F.HANDED_GRADIENT, kinds=WRONG,
@@ -99,9 +107,9 @@ RULES = (
          statement="A gradient of another shape or dtype than its tensor is refused when it is assigned.",
          why="Accumulation would broadcast it or fail much later.", refusal=Category.ASSIGNED_GRADIENT,
          kinds=frozenset({"missed error"})),
-    Rule(id="identity.own-memory", source=SOURCE, exemplar=two_leaves, needs=F.BACKWARD, claim_needs=F.SHARED,
+    Rule(id="identity.own-memory", source=SOURCE, exemplar=equal_gradients, needs=F.BACKWARD, claim_needs=F.SHARED,
          kinds=STATE, facets=frozenset({"grad_memory"}),
-         statement="The gradients of two tensors do not share memory, nor a gradient with a tensor of the program.",
+         statement="The gradients of two tensors share no element, nor a gradient with a tensor of the program.",
          why="Clipping one would clip the other."),
     Rule(id="identity.results", source=VIEWS, exemplar=two_leaves, claim_needs=F.SHARED, kinds=STATE,
          facets=frozenset({"memory"}), statement="The result of an op that is no view has memory of its own.",

@@ -206,13 +206,11 @@ op("logaddexp2", np.logaddexp2, "self other", promote="float",
    other=lambda F, ct, self, other: F.div(ct, F.add(F.exp2(F.sub(self, other)), 1)))  # fmt: skip
 
 # ---- three operands ---------------------------------------------------------------------------------------------------
-
 op("where", where_kernel, "!condition self other", promote="arith", face=False, node="WhereBackward0",
    self=lambda F, ct, condition: F.where(condition, ct, 0.0),
    other=lambda F, ct, condition: F.where(condition, 0.0, ct))  # fmt: skip
 op("masked_fill", lambda x, mask, value: np.where(mask_only(mask), x.dtype.type(value), x), "self !mask", "value", face=False,
-   order="contiguous", inplace=True, node="MaskedFillBackward0",
-   self=lambda F, ct, mask: F.masked_fill(ct, mask, 0.0))  # fmt: skip
+   order="contiguous", inplace=True, node="MaskedFillBackward0", self=lambda F, ct, mask: F.masked_fill(ct, mask, 0))  # fmt: skip
 op("masked_fill_tensor", lambda x, mask, value: np.where(mask_only(mask), value.astype(x.dtype), x), "self !mask !value",
    order="contiguous", face=False, inplace=True, node="MaskedFillBackward1",
    self=lambda F, ct, mask: F.masked_fill(ct, mask, 0.0), value=lambda F, ct, mask: F.where(mask, ct, 0.0))  # fmt: skip

@@ -73,6 +73,11 @@ for _name, (_along, _title) in MODES.items():
 # ---- sliding blocks ---------------------------------------------------------------------------------------------------
 
 
+def _copied(x: Any, shape: tuple[int, ...]) -> Any:
+    """Another shape in memory of its own, even where NumPy's reshape would be a view."""
+    return x.copy().reshape(shape)
+
+
 def _im2col(x: Any, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> Any:
     if x.ndim == 3:
         return _im2col(x[None], kernel, dilation, padding, stride)[0]
@@ -87,7 +92,7 @@ def _im2col(x: Any, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -
     win = _windows(_padded(x, padding), kernel, size, stride, dilation, 1)[0]
     b, c, n = x.shape[0], x.shape[1], len(kernel)
     order = (0, 1, *range(2 + n, 2 + 2 * n), *range(2, 2 + n))
-    return win.transpose(order).reshape(b, c * math.prod(kernel), math.prod(size))
+    return _copied(win.transpose(order), (b, c * math.prod(kernel), math.prod(size)))
 
 
 def _col2im(cols: Any, output_size: Ints, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> Any:
@@ -122,17 +127,18 @@ op("col2im_row", _col2im, params="output_size kernel_size dilation padding strid
 
 def _shuffle(x: Any, r: int) -> Any:
     *lead, c, h, w = x.shape
-    return np.moveaxis(x.reshape(*lead, c // (r * r), r, r, h, w), (-4, -3), (-3, -1)).reshape(*lead, c // (r * r), h * r, w * r)
+    parts = x.reshape(*lead, c // (r * r), r, r, h, w)
+    return _copied(np.moveaxis(parts, (-4, -3), (-3, -1)), (*lead, c // (r * r), h * r, w * r))
 
 
 def _unshuffle(x: Any, r: int) -> Any:
     *lead, c, h, w = x.shape
-    return np.moveaxis(x.reshape(*lead, c, h // r, r, w // r, r), (-3, -1), (-4, -3)).reshape(*lead, c * r * r, h // r, w // r)
+    return _copied(np.moveaxis(x.reshape(*lead, c, h // r, r, w // r, r), (-3, -1), (-4, -3)), (*lead, c * r * r, h // r, w // r))
 
 
 def _regroup(x: Any, groups: int) -> Any:
     shape = x.shape
-    return x.reshape(shape[0], groups, shape[1] // groups, *shape[2:]).swapaxes(1, 2).reshape(shape)
+    return _copied(x.reshape(shape[0], groups, shape[1] // groups, *shape[2:]).swapaxes(1, 2), shape)
 
 
 op("pixel_shuffle_row", _shuffle, params="upscale_factor", face=False, node="PixelShuffleBackward0", jvp="linear",
