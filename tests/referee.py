@@ -118,6 +118,7 @@ ROWS = (
     Row("mlx", "The second derivative of tanh", lambda x: 1 - np.tanh(x) ** 2, [100]),
     Row("tensorflow", "math.xlogy", lambda x: x * np.log(2.0), [0, 1]),
     Row("tensorflow", "math.cumprod", np.cumprod, [0, 2, 3]),
+    Row("tensorflow", "math.bessel_i1", lambda x: x / 2 + x**3 / 16 + x**5 / 384, [0]),
     Row("mindspore", "matmul over", lambda x: x @ x.T, np.zeros((2, 0)), value=True),
     Row("mindspore", "The gradient of what was broadcast", lambda x: np.zeros(0) * x, [5], slice(-1, None)),
     Row("mindspore", "Tensor.take: the derivative", lambda c: np.bincount([0, 0], c, 2), [1, 1], slice(-2, None)),
