@@ -71,7 +71,7 @@ AREAS: tuple[Area, ...] = (
          (4, 10), builds_on=("gradients",)),
     Area("grad_modes", "Grad modes", 2,
          weights("leaf 2, op 6, region 4, switch 3, thread 2, inference 2, set_flag 1, export 1, bad_export 1, view 1, mutate 2, "
-                 "detach 1, backward 2, higher 1"), PLAIN | weights("creation 1, function 1"), builds_on=("requires_grad",)),
+                 "detach 1, backward 2, higher 1"), PLAIN | weights("creation 1, function 2"), builds_on=("requires_grad",)),
     Area("versions", "Versions of saved tensors", 3,
          weights("leaf 1, op 7, mutate_used 5, mutate_shown 3, mutate 1, mutate_index 2, detach 1, view 1, region 1, backward 1,"
                  "again 1"),
