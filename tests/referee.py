@@ -124,6 +124,7 @@ ROWS = (
     Row("mindspore", "Tensor.take: the derivative", lambda c: np.bincount([0, 0], c, 2), [1, 1], slice(-2, None)),
     Row("mindspore", "The second derivative of logsumexp", lambda x: FIRST * _softmax(x), [1, 2], slice(-2, None)),
     Row("paddlepaddle", "narrow() of", lambda a: a.T[:1] * [1.0, 2.0], [[1, 2], [3, 4]]),
+    Row("paddlepaddle", "grad() by a leaf and by the root", lambda x: 2 * x, [1, 2], CUT),
     Row("paddlepaddle", "prod() of values", np.prod, [0, 2, 3]),
     Row("paddlepaddle", "A write into a view", _written, [1, 2], slice(-2, None)),
     Row("paddlepaddle", "A write into a tensor", lambda x: 2 * x * 10, [1, 2], slice(-2, None)),
