@@ -105,6 +105,9 @@ FIRST = np.array([1.0, 0.0])
 ROWS = (
     Row("pytorch", "inductor: a saved factor", lambda w: H @ w, [[1, 2], [0, 1]]),
     Row("pytorch", "inductor: the same through a view", lambda w: np.array([2.0, 4.0]) * w, [1, 1]),
+    Row("pytorch", "aot_eager: a write into an input of no axes", lambda a: 2 * a, [1], value=True),
+    Row("pytorch", "aot_eager: std_mean of one element", lambda x: x * 1.0, [[1], [2]]),
+    Row("pytorch", "functionalize: gaussian_nll_loss", lambda v: np.mean(np.log(v * v + 1) / 2), [1, 2], CUT),
     Row("pytorch", "aot_eager: a write into a detached alias", lambda b: np.array([1.0, 2.0]) + b, [3, 4], CUT),
     Row("autograd", "repeat along", lambda x: np.arange(1.0, 7.0) * np.repeat(x, 3, axis=-1), [1, 2]),
     Row("autograd", "tile of a matrix", lambda x: W * np.tile(x, 2), np.ones((2, 2))),
