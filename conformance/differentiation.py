@@ -59,6 +59,8 @@ def grad(scope: Scope, step: Grad) -> None:
                 continue  # there is no gradient to hold
         slot = Slot(out, source.shape, source.dtype, Storage(UNKNOWN), differentiable)
         slot.is_leaf = not differentiable
+        slot.order_open = len(source.shape) > 1  # only what accumulates into a leaf has the leaf's order
+        slot.contiguous = not slot.order_open
         _note_gradient(scope, slot)
         slot.curved = differentiable
         slot.above = graph

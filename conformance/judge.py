@@ -117,8 +117,8 @@ class Judge:
         features: int = 0
         if difference.expected is None:
             features |= BITS.EXPECTED_NONE
-        if difference.facet == "alive" and difference.observed:
-            features |= BITS.HELD
+        if difference.facet == "alive" and difference.observed and not exercised & BITS.CREATE_GRAPH:
+            features |= BITS.HELD  # what the formulas of a recorded backward save is theirs
         if _shares_gradients(expected):
             features |= BITS.ORACLE_SHARES
         if difference.facet == "order" and _handles(difference.expected) == _handles(difference.observed):
@@ -330,10 +330,11 @@ class _Arbiter:
         return tolerance.distance(truth, difference.observed) <= bound
 
     def _at(self, seen: dict[Any, Any], place: tuple[int, int, str], nothing: Any) -> Any:
-        """What was seen at a place; where a refusal ended it, just before."""
+        """What was seen at a place; at the last before a refusal, what was seen in the step or after it."""
         step, slot, facet = place
-        before = (step - (self.expected.refusal is not None), slot, facet)
-        return seen.get(place, seen.get(before, nothing))
+        end = len(self.program.steps)
+        other = {end: end - 1, end - 1: end}.get(step, step) if self.expected.refusal is not None else step
+        return seen.get(place, seen.get((other, slot, facet), nothing))
 
     def _is_amplified(self, difference: Difference, trembled: Sequence[Any], scale: float) -> bool:
         """Whether what the oracle's own numbers move by, where the leaves tremble, explains a difference of doubles."""

@@ -69,7 +69,7 @@ class Slot:
         self.is_leaf = self.contiguous = self.alive = True
         self.view = self.multi = self.overlaps = self.detached = self.retained = self.hooked = False
         self.curved = False  # gradients through this tensor depend on a tensor that requires grad
-        self.order_open = False  # an op made it of what is not contiguous: its order in memory is the kernel's own affair
+        self.order_open = False  # a gradient, or made of what is not contiguous: its order in memory is the kernel's own affair
         self.of_leaf = False  # it is a view of a leaf that requires grad
         self.uses = 0
         self.depth = 0  # the length of the longest path to a leaf

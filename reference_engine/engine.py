@@ -197,7 +197,7 @@ def _loop(task: GraphTask, edges: Sequence, grads: Any) -> None:
         elif (grad := buffers.pop(node, None) if held is None else held) is not None:
             grads = node.differentiate(grad) if create else node.backward(grad)
         else:
-            grads = node.undefined(create) if node.custom else (None,) * len(node.edges)
+            grads = node.undefined(create)
         edges = node.edges
         if not keep:
             node.release()
@@ -244,7 +244,7 @@ def _watched(task: GraphTask, node: Node, buffers: dict) -> Any:
         formula = node.differentiate if create else node.backward
         grads = _suspicious(node, formula, ct) if state.anomaly else formula(ct)
     else:
-        grads = node.undefined(create) if node.custom else (None,) * len(node.edges)
+        grads = node.undefined(create)
     if hooks is not None and hooks.post:
         if task.execute is not None and not node.custom:  # what no input of the task needs was not asked for
             grads = [g if target is not None and task.will_run(target) else None for g, (target, _) in zip(grads, node.edges)]

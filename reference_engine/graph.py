@@ -112,6 +112,17 @@ class Node:
         """The same on Tensors, recording as it goes (create_graph)."""
         raise NotImplementedError
 
+    def undefined(self, create: bool) -> tuple:
+        """No gradient arrived, so none goes on. What was saved is unpacked all the same, and so checked, as in torch."""
+        from .saved import unpack_array
+
+        if self.saved is None:
+            raise errors.freed(self.name())
+        for i, entry in enumerate(self.saved):
+            if entry is not None:
+                unpack_array(self, i)
+        return (None,) * len(self.edges)
+
     def release(self) -> None:
         """Let go of what was saved; a later unpack says so. Where no formula needed its input, nothing is missed."""
         for entry in self.saved or ():

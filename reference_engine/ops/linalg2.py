@@ -139,15 +139,17 @@ def multi_dot(matrices: Any) -> Tensor:
             j = i + span
             cost[i, j] = min((cost[i, k][0] + cost[k + 1, j][0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j))
 
-    def product(i: int, j: int) -> Tensor:
-        if i == j:
-            return ts[i]
-        k = cost[i, j][1]
-        return product(i, k) @ product(k + 1, j)
-
-    out = product(0, n - 1)
+    out = _chain(ts, cost, 0, n - 1)
     out = out.squeeze(0) if first else out
     return out.squeeze(-1) if last else out
+
+
+def _chain(matrices: list, cost: dict, i: int, j: int) -> Tensor:
+    """The product of the matrices from i to j, split where `cost` says."""
+    if i == j:
+        return matrices[i]
+    k = cost[i, j][1]
+    return _chain(matrices, cost, i, k) @ _chain(matrices, cost, k + 1, j)
 
 
 # ---- einsum -----------------------------------------------------------------------------------------------------------

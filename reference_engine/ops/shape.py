@@ -116,7 +116,9 @@ def expand_array(x: Any, shape: tuple[int, ...]) -> Any:
 
 
 def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
-    """`x` summed over the dimensions along which `shape` was broadcast."""
+    """`x` summed over the dimensions along which `shape` was broadcast; a sum of all is new memory, as in torch."""
+    if not shape:
+        return np.asarray(np.add.reduce(x, None))
     lead = x.ndim - len(shape)
     dims = [*range(lead), *(i + lead for i, s in enumerate(shape) if s == 1 and x.shape[i + lead] != 1)]
     if dims:

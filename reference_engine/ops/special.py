@@ -89,7 +89,7 @@ op("igammac", kernels.igammac, "self other", promote="float", inplace=True, self
 
 _unary("erfinv", kernels.erfinv, lambda F, ct, self: _times(F, ct, F.exp(F.square(F.erfinv(self))), 0.5 * SQRT_PI), inplace=True)
 _unary("special_erfcx", kernels.erfcx,
-       lambda F, ct, self, result: F.mul(F.sub(_times(F, self, result, 2.0), 2 / SQRT_PI), ct), face=False)  # fmt: skip
+       lambda F, ct, self, result: F.mul(F.sub(F.mul(F.mul(self, 2.0), result), 2 / SQRT_PI), ct), face=False)  # fmt: skip
 _unary("special_ndtri", kernels.ndtri,
        lambda F, ct, result: _times(F, ct, F.exp(F.div(F.square(result), 2)), math.sqrt(2 * math.pi)), face=False)  # fmt: skip
 _unary("special_log_ndtr", kernels.log_ndtr, lambda F, ct, self, result: F.mul(

@@ -151,6 +151,22 @@ def test_rounding_is_that_of_the_terms_of_a_sum(x: float, dtype: str, by_grad: b
     assert judge_of(WithoutTerms(), oracle).examine(quotients(dtype, x, by_grad=by_grad)) is None
 
 
+@pytest.mark.parametrize("last", ["backward", "grad"])
+def test_rounding_before_a_refusal_is_acquitted(last: str, oracle: Any) -> None:
+    """A refusal ends the program right after a sum that cancels: the arbiter looks where the rest of it ends."""
+    s = Sketch(exact=False)
+    a = s.leaf([0.7, 2.1])
+    y = s.op("div", a, a)
+    s.backward(y, [0.7, 0.7])
+    if last == "backward":
+        s.backward(y, [1.0, 1.0])
+    else:
+        s.grad(y, [a], [1.0, 1.0])
+
+    assert judge_of(WithoutTerms(), oracle).oracle.run(s.program()).refusal is not None
+    assert judge_of(WithoutTerms(), oracle).examine(s.program()) is None
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("x", [0.7, 1e-3, 1e-6])
 def test_an_error_of_a_ten_thousandth_is_not_rounding_of_terms(x: float, dtype: str, oracle: Any) -> None:

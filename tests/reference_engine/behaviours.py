@@ -1690,3 +1690,70 @@ def nodes_names_in_place():  # inplace node names
         y = _leaf(1, 2) * 1
         out.append(f(y).grad_fn.name())
     return out
+
+
+class _Ignoring(Function):
+    """Gives its second operand no gradient."""
+
+    @staticmethod
+    def forward(ctx, a, b):
+        return a + b
+
+    @staticmethod
+    def backward(ctx, g):
+        return g, None
+
+
+def _refusal(f):
+    try:
+        f()
+    except RuntimeError as e:
+        return str(e)[:80]
+
+
+def no_gradient_into_what_was_written():  # a node that no gradient reaches unpacks what it saved all the same
+    a = _leaf(1, 2)
+    b = a * 2
+    c = b * b
+    b.mul_(2.0)
+    return _refusal(_Ignoring.apply(a, c).sum().backward)
+
+
+def no_gradient_into_what_was_freed():
+    a = _leaf(1, 2)
+    c = a * a
+    d = _Ignoring.apply(a, c).sum()
+    c.sum().backward()
+    return _refusal(d.backward)
+
+
+def no_gradient_frees_what_was_saved():
+    a = _leaf(1, 2)
+    c = a * a
+    _Ignoring.apply(a, c * 3).sum().backward()
+    return _refusal(c.sum().backward)
+
+
+def no_gradient_unpacks():
+    seen = []
+    with saved_tensors_hooks(lambda t: t, lambda t: seen.append(t.tolist()) or t):
+        a = _leaf(1, 2)
+        d = _Ignoring.apply(a, a * a).sum()
+    d.backward()
+    return seen, a.grad
+
+
+def no_gradient_through_a_written_part():
+    a = _leaf(1, 2)
+    c = a.clone()
+    c[0:1].mul_(c[1:2] * 1.0)
+    _Ignoring.apply(a, c).sum().backward()
+    return a.grad
+
+
+def gradient_of_an_expanded_number():  # the sum of all is new memory, even of one number
+    a = _sc(2)
+    b = a.expand(())
+    got = grad([b], [a, b])
+    got[0].add_(1)
+    return got

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -10,14 +11,14 @@ torch = pytest.importorskip("torch")
 
 import reference_engine
 from conformance.areas import LIMIT, MOST_ELEMENTS, SHAPES
-from conformance.catalog import CATALOG, Bounds, Op, ShapeError, size
+from conformance.catalog import CATALOG, MISBEHAVING, Bounds, Op, ShapeError, size
 from conformance.chooser import SeededChooser
 from conformance.engines.reference import ReferenceEngine
 from conformance.engines.torch_engine import TorchEngine
 from conformance.execute import Executor
 from conformance.judge import Judge
 from conformance.observe import facets_of
-from conformance.program import AnyStep, Apply, Backward, Grad, Leaf, Mutate, Program
+from conformance.program import AnyStep, Apply, Backward, Drop, Grad, Leaf, Mutate, Program
 from conformance.values import BANKS, indices, values
 
 # Where gradients lie in memory is not an op's business.
@@ -137,3 +138,29 @@ def test_results_lie_in_memory_as_torchs(name: str) -> None:
 def shapes_of(drawn: Drawn) -> list[tuple[int, ...]]:
     """The shapes of the operands."""
     return [leaf.shape for leaf in drawn.leaves]
+
+
+def forgetting(op: Op, drawn: Drawn) -> Program:
+    """The op on copies of leaves, and then nothing has a name but the leaves."""
+    count = len(drawn.leaves)
+    copies = tuple(range(count, 2 * count))
+    outs = tuple(range(2 * count, 2 * count + len(drawn.results)))
+    steps: list[AnyStep] = [*drawn.leaves, *(Apply("clone", (k,), (copy,)) for k, copy in enumerate(copies))]
+    return Program((*steps, Apply(op.name, copies, outs, drawn.params), *map(Drop, (*copies, *outs))))
+
+
+@pytest.mark.parametrize("name", [op.name for op in CATALOG.values() if not op.inplace and op.name not in MISBEHAVING])
+def test_reference_counting_frees_what_an_op_made(name: str) -> None:
+    """No op leaves a circle behind that only a garbage collector would break."""
+    op, chooser = CATALOG[name], SeededChooser(len(name))
+    drawn = [d for d in (Drawn(op, chooser, "positive") for _ in range(DRAWS)) if d.fits][:1]
+    programs = [forgetting(op, d) for d in drawn]
+    gc.collect()
+    gc.disable()
+    try:
+        held = [{(slot, c) for _, slot, facet, c in JUDGE.engine.run(p).sights if facet == "alive" and c} for p in programs]
+    finally:
+        gc.enable()
+
+    for program, own in zip(programs, held, strict=True):  # what torch holds too, it may hold
+        assert own <= {(slot, c) for _, slot, facet, c in JUDGE.oracle.run(program).sights if facet == "alive"}
