@@ -49,6 +49,8 @@ def compare(expected: Observation, observed: Observation, agree: Agreement) -> t
     if observed.death is not None:
         what, message, step = observed.death
         return (Difference("death", step, -1, what, "an end", message),)
+    if same(expected, observed):
+        return ()
     error = _error_difference(expected.refusal, observed.refusal)
     end = min((r.step for r in (expected.refusal, observed.refusal) if r is not None), default=None)
     seen = {(step, slot, facet): content for step, slot, facet, content in observed.sights}

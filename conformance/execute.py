@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from conformance.engine import Engine, Unsupported
 from conformance.execution import HANDLERS, Execution
-from conformance.observe import FACETS, FLAGS, Death, Observation, facets_of, look
+from conformance.observe import FACETS, FLAGS, Death, Observation, facets_of
 from conformance.program import Program
 from conformance.segments import Pending, Segment, parted
 
@@ -35,6 +35,9 @@ class Executor:
         self.engine = engine
         self.facets = facets_of(engine) if facets is None else facets
         self.calls: Mapping[str, Callable[..., Any]] = engine.calls()
+        # What is looked at of each tensor by itself, in a look at all.
+        plain = ((f, method) for f, method in FACETS.items() if f in self.facets and f not in ("grad", "version"))
+        self.shows = [(facet, getattr(engine, method)) for facet, method in plain]
         seen = [f for f in FLAGS if f in self.facets]
         self.flags = engine.flags if len(seen) == len(FLAGS) else getattr(engine, FACETS[seen[0]]) if seen else None
         self.flags_facet = "flags" if len(seen) == len(FLAGS) else seen[0] if seen else ""
@@ -72,12 +75,13 @@ class _Wide(Execution):
 
     def __init__(self, executor: Executor) -> None:
         super().__init__(executor)
+        self.shows = executor.shows
         self.versions: dict[int, int] = {}
 
     def made(self, slot: int, tensor: Any) -> None:
         super().made(slot, tensor)
         if "version" in self.facets and slot not in self.versions:
-            self.content(slot, "version", tensor)
+            self.changed(slot, tensor)
 
     def at_end(self, failed: bool) -> None:
         super().at_end(failed)
@@ -87,22 +91,27 @@ class _Wide(Execution):
 
     def look_at_all(self) -> None:
         """Every facet of every slot."""
+        place, sights = self.place, self.sights
         for slot, tensor in self.slots.items():
-            for facet in FACETS:
-                if facet in self.facets and (facet != "grad" or self.may_have_gradient(slot)):
-                    self.sights.append((self.place, slot, facet, self.content(slot, facet, tensor)))
+            for facet, show in self.shows:
+                try:
+                    sights.append((place, slot, facet, show(tensor)))
+                except Exception as error:
+                    sights.append((place, slot, facet, self.untold(error)))
+            if self.sees_grad:
+                self.look_at_gradients([(slot, tensor)])
+            if "version" in self.facets:
+                sights.append((place, slot, "version", self.changed(slot, tensor)))
 
-    def content(self, slot: int, facet: str, tensor: Any) -> Any:
-        """A facet's content; of the version only whether it changed since the last look."""
+    def changed(self, slot: int, tensor: Any) -> Any:
+        """Of the version only whether it changed since the last look."""
         try:
-            content = look(self.engine, facet, tensor, self.shown)
+            version = self.engine.version_of(tensor)
         except Exception as error:
             return self.untold(error)
-        if facet != "version":
-            return content
-        before = self.versions.get(slot, content)
-        self.versions[slot] = content
-        return content != before
+        before = self.versions.get(slot, version)
+        self.versions[slot] = version
+        return version != before
 
     def look_at_relations(self) -> None:
         """Who shares memory with whom, and who is whose base or gradient."""

@@ -159,7 +159,7 @@ class Feature(IntFlag):
 
 
 # Calls that torch refuses.
-BAD_CALLS = (
+BAD_CALLS = int(
     Feature.LEAF_WRITTEN | Feature.VIEW_OF_LEAF_WRITTEN | Feature.NON_SCALAR_ROOT | Feature.ROOT_WITHOUT_GRAD
     | Feature.GRADIENT_OF_OTHER_SHAPE | Feature.UNUSED_INPUT | Feature.NON_LEAF_FLAG | Feature.HOOK_WITHOUT_GRADIENT
     | Feature.ASSIGNED_MISFIT | Feature.EXPORT_REFUSED | Feature.INFERENCE_USED | Feature.HOOK_MISSHAPES

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from conformance import tolerance, transform
+from conformance.arbiter import Arbiter, has_float32
 from conformance.catalog import CATALOG
 from conformance.compare import NUMBERS, Difference, compare, same
 from conformance.engine import Category
@@ -19,7 +19,6 @@ from conformance.rules.rule import FLAGS
 from conformance.scope import Scope
 
 NUDGE = 2.0**-9  # how far the leaves are moved to leave a kink
-TREMORS = 2.0**-30, 2.0**-46  # how far they are moved to measure how rounding is amplified: finely too, where it soon saturates
 
 # A policy, not a bound that was derived. Where a program computes an op at a pole or outside of the domain in which it is well
 # conditioned (the feature POLE, a property of op and values), formulas that are equal on paper round apart by more than units in
@@ -34,8 +33,22 @@ ROUNDING_AT_POLES = 2.0**-20
 SCHEDULES: tuple[Schedule, ...] = ("thorough", "quick")
 
 
+class Shown(NamedTuple):
+    """A program and the first difference that it shows.
+
+    `features` is what the program exercises; `safe` says that the engine gave the right answer where the oracle refused.
+    """
+
+    program: Program
+    difference: Difference
+    features: int
+    expected: Observation
+    observed: Observation
+    safe: bool
+
+
 class Case(NamedTuple):
-    """A program on which the engine differs: the first difference, what the program exercises, and the rule it breaks."""
+    """The same with the rule that is broken; `features` also has what only the difference tells."""
 
     program: Program
     difference: Difference
@@ -53,6 +66,7 @@ class Judge:
         self.oracle = oracle
         self.engine = engine
         self.executions = 0
+        self._last: tuple[Program | None, int] = None, 0
 
     def agree_quickly(self, program: Program, expected: Observation, observed: Observation) -> bool:
         """Whether two quick observations agree within what the dtype allows; otherwise a closer look is due."""
@@ -78,20 +92,36 @@ class Judge:
         self, program: Program, differences: Sequence[Difference], expected: Observation, schedule: Schedule
     ) -> Difference | None:
         """The first difference that rounding does not explain."""
-        arbiter = _Arbiter(self.oracle, program, expected, schedule)
+        arbiter = Arbiter(self.oracle, program, expected, schedule)
         zeros_are_none = "grad_absent" not in self.oracle.facets
         return next((d for d in differences if not arbiter.acquits(_with_zeros(d) if zeros_are_none else d)), None)
 
-    def examine(self, program: Program, schedules: Sequence[Schedule] = SCHEDULES) -> Case | None:
-        """The case that a program makes against the engine, if any."""
+    def show(self, program: Program, schedules: Sequence[Schedule] = SCHEDULES) -> Shown | None:
+        """What a program shows of the engine, if anything, as closely looked at as the schedules do."""
         found = self.first_difference(program, schedules)
         if found is None:
             return None
         difference, expected, observed = found
-        features = Scope.of(program).features
+        return Shown(program, difference, self.exercised(program), expected, observed, self._is_safe(program, difference))
+
+    def examine(self, program: Program, schedules: Sequence[Schedule] = SCHEDULES) -> Case | None:
+        """The case that a program makes against the engine, if any."""
+        shown = self.show(program, schedules)
+        if shown is None:
+            return None
+        _, difference, features, expected, observed, safe = shown
         features |= self._told_by(program, features, difference, expected)
-        rule = attribute(difference, features)
-        return Case(program, difference, features, rule, expected, observed, self._is_safe(program, difference))
+        return Case(program, difference, features, attribute(difference, features), expected, observed, safe)
+
+    def exercised(self, program: Program) -> int:
+        """The features of a program; those of the last one asked for are kept, since several questions need them.
+
+        Raises:
+            InvalidProgram: it is not well typed.
+        """
+        if self._last[0] is not program:
+            self._last = program, Scope.of(program).features
+        return self._last[1]
 
     def unrepeated(self, program: Program, expected: Observation, observed: Observation, schedule: Schedule) -> Case | None:
         """The case of a difference that was seen once and is not seen any more."""
@@ -99,14 +129,14 @@ class Judge:
         difference = self._first_standing(program, differences, expected, schedule)
         if difference is None:
             return None
-        features = Scope.of(program).features | BITS.NOT_REPEATED
+        features = self.exercised(program) | BITS.NOT_REPEATED
         return Case(program, difference, features, attribute(difference, features), expected, observed, False)
 
     def _agreement(self, program: Program) -> Any:
         """How numbers of this program are compared at first."""
-        epsilon = tolerance.EPSILON["float32" if _has_float32(program) else "float64"]
+        epsilon = tolerance.EPSILON["float32" if has_float32(program) else "float64"]
         if program.exact:
-            if not Scope.of(program).features & BITS.KINK:
+            if not self.exercised(program) & BITS.KINK:
                 return tolerance.identical
             # A gradient may be shared by three that tie: thirds are not exact.
             return lambda expected, observed: tolerance.within_units(expected, observed, epsilon, tolerance.UNITS_AT_TIES)
@@ -142,7 +172,7 @@ class Judge:
         if difference.kind == "wrong value":
             features |= _told_by_numbers(difference)
         singular = exercised & (BITS.KINK | BITS.POLE)
-        if features & BITS.BECAME_NOT_FINITE and singular & BITS.POLE and _has_float32(program):
+        if features & BITS.BECAME_NOT_FINITE and singular & BITS.POLE and has_float32(program):
             wide = self.first_difference(transform.in_float64(program))  # what overflows in single precision alone
             features |= BITS.AT_POLE if wide is None else 0
         if difference.facet in NUMBERS and singular & BITS.POLE and _is_rounding(difference):
@@ -192,7 +222,7 @@ class Judge:
         observed = self.engine.run(program, schedule)
         if expected.refusal is not None or expected.unsupported is not None:
             return False
-        arbiter = _Arbiter(self.oracle, kept, expected, schedule, stash=True)
+        arbiter = Arbiter(self.oracle, kept, expected, schedule, stash=True)
         differences = compare(expected, observed, self._agreement(program))
         return all(d.facet not in (*NUMBERS, "error") or arbiter.acquits(d) for d in differences)
 
@@ -288,110 +318,3 @@ def _told_by_flag(program: Program, difference: Difference) -> int:
     if isinstance(step, Apply) and CATALOG[step.op].view and not scope.recording:
         return BITS.VIEW_UNDER_NO_GRAD  # type: ignore[no-any-return]
     return 0
-
-
-class _Arbiter:
-    """Decides whether a difference of numbers is rounding."""
-
-    def __init__(
-        self, oracle: Executor, program: Program, expected: Observation, schedule: Schedule, *, stash: bool = False
-    ) -> None:
-        self.oracle = oracle
-        self.schedule = schedule
-        # What a refusal ends need not be refused in another dtype, nor where the leaves lie elsewhere.
-        end = None if expected.refusal is None else expected.refusal.step
-        self.program = Program(program.steps[:end], program.exact)
-        self.expected = expected
-        self.stash = stash
-        self.single = _has_float32(program)
-
-    def acquits(self, difference: Difference) -> bool:
-        """True where the numbers differ by no more than rounding explains."""
-        if difference.kind != "wrong value":
-            return False
-        if self.program.exact and not self.single:
-            return False
-        return self._is_rounding(difference, self._scale(difference)) or self._is_rounding(difference, self._terms(difference))
-
-    def _is_rounding(self, difference: Difference, scale: float) -> bool:
-        """Whether rounding of numbers as large as `scale` explains the difference."""
-        place = (difference.step, difference.slot, difference.facet)
-        # Where zeros are shown as no gradient, none is zeros.
-        nothing = None if "grad_absent" in self.oracle.facets else tolerance.zeros_like(difference.expected)
-        if not self.single:
-            trembled = [self._at(seen, place, nothing) for seen in self.trembled]
-            return self._is_amplified(difference, [nothing if seen is None else seen for seen in trembled], scale)
-        truth = self._at(self.truth, place, nothing)
-        truth = nothing if truth is None else truth
-        if truth is None or (self.program.exact and tolerance.identical(truth, difference.expected)):
-            return False
-        own = tolerance.distance(truth, difference.expected)
-        bound = tolerance.ARBITER_FACTOR * own + tolerance.UNITS * tolerance.EPSILON["float32"] * scale
-        return tolerance.distance(truth, difference.observed) <= bound
-
-    def _at(self, seen: dict[Any, Any], place: tuple[int, int, str], nothing: Any) -> Any:
-        """What was seen at a place; at the last before a refusal, what was seen in the step or after it."""
-        step, slot, facet = place
-        end = len(self.program.steps)
-        other = {end: end - 1, end - 1: end}.get(step, step) if self.expected.refusal is not None else step
-        return seen.get(place, seen.get((other, slot, facet), nothing))
-
-    def _is_amplified(self, difference: Difference, trembled: Sequence[Any], scale: float) -> bool:
-        """Whether what the oracle's own numbers move by, where the leaves tremble, explains a difference of doubles."""
-        if None in trembled:
-            return False
-        moves = (tolerance.distance(seen, difference.expected) / by for seen, by in zip(trembled, TREMORS, strict=True))
-        bound = tolerance.UNITS * tolerance.EPSILON["float64"] * (max(moves) + scale)
-        return tolerance.distance(difference.expected, difference.observed) <= bound
-
-    def _scale(self, difference: Difference) -> float:
-        """The largest number seen that rounding can have come from: where terms cancel, what is left has the rounding of them."""
-        apart = _out_of_reach(self.program, difference.slot)
-        seen = (content for _, slot, facet, content in self.expected.sights if facet in NUMBERS and slot not in apart)
-        return max(map(tolerance.largest, seen), default=0.0)
-
-    def _terms(self, difference: Difference) -> float:
-        """How large the terms are that the gradient is a sum of, all together: where they cancel, their rounding is left.
-
-        Terms are what comes back through each use, in each differentiation up to here: none of them need be seen elsewhere. What
-        is no gradient has none.
-        """
-        steps = self.program.steps[: difference.step + 1]
-        of = {difference.slot}
-        for step in steps:
-            if isinstance(step, Grad):
-                of |= {name for out, name in zip(step.outs, step.inputs, strict=True) if out == difference.slot}
-        apart, used = transform.with_uses_apart(Program(steps, self.program.exact))
-        seen = self.oracle.run(apart, stash=self.stash).sights
-        calls = [calls for _, handle, facet, calls in seen if facet == "called" and used.get(handle) in of]
-        return sum(tolerance.largest(gradient) for gradients in calls for gradient in gradients)
-
-    @cached_property
-    def truth(self) -> dict[Any, Any]:
-        """What the oracle sees in float64."""
-        return self._seen(transform.in_float64(self.program))
-
-    @cached_property
-    def trembled(self) -> list[dict[Any, Any]]:
-        """What it sees where the leaves tremble, more and less."""
-        return [self._seen(transform.moved(self.program, by)) for by in TREMORS]
-
-    def _seen(self, program: Program) -> dict[Any, Any]:
-        """What the oracle sees of a program, by place."""
-        seen = self.oracle.run(program, self.schedule, stash=self.stash).sights
-        return {(step, slot, facet): content for step, slot, facet, content in seen}
-
-
-def _out_of_reach(program: Program, slot: int) -> set[int]:
-    """The slots that no steps join with this one: neither numbers nor gradients came from there."""
-    joined = [{*step.reads(), *step.makes()} for step in program.steps]
-    reached, before = {slot}, 0
-    while len(reached) > before:
-        before = len(reached)
-        reached.update(*(names for names in joined if names & reached))
-    return set().union(*joined) - reached if before > 1 else set()  # what is of no slot may be of any
-
-
-def _has_float32(program: Program) -> bool:
-    """Whether any tensor may be of single precision."""
-    return any(getattr(s, "dtype", "") == "float32" or getattr(s, "op", "") == "float" for s in program.steps)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from conformance.engine import Category, Engine
@@ -77,14 +76,6 @@ def facets_of(engine: Engine) -> frozenset[str]:
         shown.add("recording")
     shown |= {facet for facet, trait in PROMISED.items() if trait in engine.traits}
     return frozenset(shown)
-
-
-def look(engine: Engine, facet: str, tensor: Any, shown: Callable[[Any], Any]) -> Any:
-    """One facet's content as plain data; `shown` gives that of a gradient."""
-    if facet == "grad":
-        gradient = engine.gradient(tensor)
-        return None if gradient is None else shown(gradient)
-    return getattr(engine, FACETS[facet])(tensor)
 
 
 def refused(engine: Engine, step: int, error: BaseException) -> Refusal:

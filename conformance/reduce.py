@@ -15,15 +15,16 @@ import msgspec
 from conformance.catalog import ShapeError
 from conformance.execute import Schedule
 from conformance.features import BAD_CALLS
-from conformance.judge import SCHEDULES, Case, Judge
+from conformance.judge import SCHEDULES, Case, Judge, Shown
 from conformance.passes import PASSES, Steps, cut, in_order_of_use, unrepeat, without_constants, witnessed
 from conformance.program import Grad, InvalidProgram, Program, ReadGrad, check_structure, renumber
 from conformance.rules import Rule
-from conformance.scope import Scope
 from conformance.tolerance import flatten
 
 EXECUTIONS = 120  # most candidates that one reduction may run
 EXECUTIONS_IF_SLOW = 30  # where each may take seconds
+# What shows in a quick look, or at the end, needs no look after every step, which costs many times as much.
+LOOKS: tuple[tuple[Schedule, ...], ...] = (("quick",), ("wide",), SCHEDULES)
 COST_OF_DEATH = 8  # how many of them one that kills the engine counts for: a new process must be started
 
 
@@ -40,30 +41,39 @@ class _Reduction:
     """The state of one reduction: the best case so far and what may still be spent."""
 
     def __init__(self, case: Case, judge: Judge, executions: int, keep: Rule | None = None) -> None:
-        self.best = case if keep is None else case._replace(rule=keep)
+        self.whole = case if keep is None else case._replace(rule=keep)
+        self.best: Shown | Case = self.whole
         self.keep = keep
         self.judge = judge
-        self.left = executions
+        self.executions = self.left = executions
         self.seen: set[bytes] = set()
         self.symptom = symptom(case)
-        # What shows at the end needs no look after every step, which costs four times as much.
-        self.schedules: tuple[Schedule, ...] = ("wide",)
+        self.schedules = SCHEDULES
 
     def run(self) -> Case:
-        whole = self.best
-        for schedules in (("wide",), SCHEDULES):
-            self.best, self.schedules = whole, schedules
-            shown = self.examine(whole.program)
-            if shown is None or symptom(shown) != self.symptom:
-                continue
-            with self.judge.engine.hurrying(whole.observed.death):
-                self.shrink()
-            reduced = self.claimed(self.judge.examine(renumber(self.best.program)))
-            if reduced is not None and symptom(reduced) == self.symptom:
-                if reduced.observed.death is not None:
-                    self.judge.engine.avoid(reduced.program)
+        nearest = self.judge.engine.nearest
+        for schedules in dict.fromkeys(tuple(dict.fromkeys(map(nearest, look))) for look in LOOKS):
+            reduced = self.by(schedules)
+            if reduced is not None:
                 return reduced
-        return whole
+        return self.whole
+
+    def by(self, schedules: tuple[Schedule, ...]) -> Case | None:
+        """The reduced case, every candidate looked at by these schedules; None where they do not show the symptom in the end."""
+        self.best, self.schedules = self.whole, schedules
+        self.left = self.executions
+        self.seen.clear()
+        shown = self.show(self.whole.program)
+        if shown is None or symptom(shown) != self.symptom:
+            return None
+        with self.judge.engine.hurrying(self.whole.observed.death):
+            self.shrink()
+        reduced = self.claimed(self.judge.examine(renumber(self.best.program)))
+        if reduced is None or symptom(reduced) != self.symptom:
+            return None
+        if reduced.observed.death is not None:
+            self.judge.engine.avoid(reduced.program)
+        return reduced
 
     def shrink(self) -> None:
         """Try everything until nothing helps."""
@@ -85,8 +95,10 @@ class _Reduction:
         }
         return witnessed(program, {slot: values for slot, values in seen.items() if all(map(isfinite, values))})
 
-    def examine(self, program: Program) -> Case | None:
-        """The case that a program makes, looked at as closely as its symptom needs."""
+    def show(self, program: Program) -> Shown | Case | None:
+        """What a program shows, looked at as closely as its symptom needs; which rule it breaks only where one is to be kept."""
+        if self.keep is None:
+            return self.judge.show(program, self.schedules)
         return self.claimed(self.judge.examine(program, self.schedules))
 
     def claimed(self, case: Case | None) -> Case | None:
@@ -120,22 +132,22 @@ class _Reduction:
         self.seen.add(key)
         try:
             check_structure(program)
-            Scope.of(program)
+            self.judge.exercised(program)
         except (InvalidProgram, ShapeError):
             return False
         self.left -= 1
-        case = self.examine(program)
-        if case is None:
+        shown = self.show(program)
+        if shown is None:
             return False
-        if case.observed.death is not None:
+        if shown.observed.death is not None:
             self.left -= COST_OF_DEATH
-        if symptom(case) != self.symptom or case.features & ~self.best.features & BAD_CALLS:
+        if symptom(shown) != self.symptom or shown.features & ~self.best.features & BAD_CALLS:
             return False  # what torch refuses for another reason now shows nothing of the first
-        self.best = case
+        self.best = shown
         return True
 
 
-def symptom(case: Case) -> tuple[str, str, str, bool]:
+def symptom(case: Shown | Case) -> tuple[str, str, str, bool]:
     """What a reduction must keep: an error missed or made up, a wrong gradient (in .grad or from grad()), another wrong thing."""
     d = case.difference
     made_by = next((s for s in case.program.steps if d.slot in s.makes()), None)

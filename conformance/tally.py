@@ -24,8 +24,8 @@ class Tally:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.met: Counter[tuple[int, str | None]] = Counter()
-        self._needs = _words([int(rule.needed) for rule in rules])
-        self._any_of = _words([int(rule.any_of) for rule in rules])
+        self._needs = _words([rule.needed for rule in rules])
+        self._any_of = _words([rule.any_of for rule in rules])
         self._unbound = np.array([not rule.any_of for rule in rules], dtype=bool)
         self._refusal = np.array([_OUTCOMES[rule.refusal.value if rule.refusal else None] for rule in rules], dtype=np.int64)
         self._any_refusal = np.array([rule.refusal is Category.OTHER for rule in rules], dtype=bool)

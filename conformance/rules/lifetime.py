@@ -56,7 +56,8 @@ RULES = (
          facets=frozenset({"alive"}), traits=frozenset({"liveness"})),
     Rule(id="lifetime.saved-object", obligation="MAY", source=SOURCE, exemplar=held, needs=F.DROPPED,
          statement="A node that saves an input keeps the very tensor, with all that hangs on it.",
-         why="An engine may save the values alone and let the object go; what a recorded backward saves is up to its formulas.", kinds=frozenset({"wrong state"}),
+         why="An engine may save the values alone and let the object go; what a recorded backward saves is up to its formulas.",
+         kinds=frozenset({"wrong state"}),
          facets=frozenset({"alive"}), traits=frozenset({"liveness"})),
 )  # fmt: skip
 

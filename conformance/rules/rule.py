@@ -10,7 +10,7 @@ import msgspec
 from conformance.areas import BY_NAME
 from conformance.compare import Difference, Kind
 from conformance.engine import Category
-from conformance.features import Feature
+from conformance.features import BITS
 from conformance.program import Program
 
 Obligation = Literal["MUST", "MAY"]
@@ -43,14 +43,18 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     source: str
     exemplar: Callable[[], Program]
-    needs: Feature = Feature(0)
-    any_of: Feature = Feature(0)
-    claim_needs: Feature = Feature(0)
+    needs: int = 0
+    any_of: int = 0
+    claim_needs: int = 0
     refusal: Category | None = None
     kinds: frozenset[Kind] = frozenset()
     facets: frozenset[str] | None = None
     traits: frozenset[str] = frozenset()
     obligation: Obligation = "MUST"
+
+    def __post_init__(self) -> None:
+        for name in ("needs", "any_of", "claim_needs"):  # plain integers: arithmetic on members of an enum is slow
+            msgspec.structs.force_setattr(self, name, int(getattr(self, name)))
 
     @property
     def area(self) -> str:
@@ -58,9 +62,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         return self.id.partition(".")[0]
 
     @property
-    def needed(self) -> Feature:
+    def needed(self) -> int:
         """What a program must have to try the rule: what it needs, and elements, without which hardly anything can go wrong."""
-        return self.needs if self.needs & Feature.EMPTY else self.needs | Feature.FILLED
+        return self.needs if self.needs & BITS.EMPTY else self.needs | BITS.FILLED
 
     @property
     def level(self) -> int:
