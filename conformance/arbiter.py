@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -12,8 +13,9 @@ from conformance.execute import Executor, Schedule
 from conformance.observe import Observation
 from conformance.program import Grad, Program
 
-# How far the leaves are moved to measure how rounding is amplified: finely too, where it soon saturates.
-TREMORS = 2.0**-30, 2.0**-46
+# How far the leaves are moved to measure how rounding is amplified: finely too, where it soon saturates. The finest moves them by
+# a few units in the last place: what moves then is the oracle's own rounding, and an engine may have eight times as much.
+TREMORS = 2.0**-30, 2.0**-46, 2.0**-50
 
 
 class Arbiter:
@@ -52,7 +54,9 @@ class Arbiter:
         if truth is None or (self.program.exact and tolerance.identical(truth, difference.expected)):
             return False
         own = tolerance.distance(truth, difference.expected)
-        bound = tolerance.ARBITER_FACTOR * own + tolerance.UNITS * tolerance.EPSILON["float32"] * scale
+        moved = tolerance.distance(truth, self._at(self.moved_truth, place, nothing)) / TREMORS[0]
+        amplified = moved if math.isfinite(moved) else 0.0
+        bound = tolerance.ARBITER_FACTOR * own + tolerance.UNITS * tolerance.EPSILON["float32"] * (scale + amplified)
         return tolerance.distance(truth, difference.observed) <= bound
 
     def _at(self, seen: dict[Any, Any], place: tuple[int, int, str], nothing: Any) -> Any:
@@ -96,6 +100,11 @@ class Arbiter:
     def truth(self) -> dict[Any, Any]:
         """What the oracle sees in float64."""
         return self._seen(transform.in_float64(self.program))
+
+    @cached_property
+    def moved_truth(self) -> dict[Any, Any]:
+        """The same where the leaves tremble: how much the program amplifies what its operands lack, in any precision."""
+        return self._seen(transform.in_float64(transform.moved(self.program, TREMORS[0])))
 
     @cached_property
     def trembled(self) -> list[dict[Any, Any]]:

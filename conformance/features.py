@@ -147,6 +147,7 @@ class Feature(IntFlag):
     EXPECTED_NONE = auto()  # there was to be no gradient
     VIEW_UNDER_NO_GRAD = auto()  # it is a flag of a view that was made where nothing was recorded
     HELD = auto()  # the engine holds a tensor that torch has let go
+    LIFE_LEFT_OPEN = auto()  # it let go of one that torch holds, or what it holds may be of use to a recorded backward
     FLAG_OF_GRADIENT = auto()  # a gradient requires grad that torch's does not
     VERSION_REFUSED = auto()  # the engine refused, for a version
     UNNAMED = auto()  # it is a refusal of torch's for a reason that no rule names, such as a gradient that happens to be a view

@@ -147,8 +147,8 @@ class Judge:
         features: int = 0
         if difference.expected is None:
             features |= BITS.EXPECTED_NONE
-        if difference.facet == "alive" and difference.observed and not exercised & BITS.CREATE_GRAPH:
-            features |= BITS.HELD  # what the formulas of a recorded backward save is theirs
+        if difference.facet == "alive":  # what the formulas of a recorded backward save is theirs
+            features |= BITS.HELD if difference.observed and not exercised & BITS.CREATE_GRAPH else BITS.LIFE_LEFT_OPEN
         if _shares_gradients(expected):
             features |= BITS.ORACLE_SHARES
         if difference.facet == "order" and _handles(difference.expected) == _handles(difference.observed):

@@ -5,8 +5,9 @@ Numbers are compared in three steps, each only where the one before found a diff
 1. to the bit, which nine in ten programs pass;
 2. within a few units in the last place of the largest number of the tensor: what reordering a handful of sums may cost;
 3. by an arbiter, for programs that amplify rounding: float32 is judged by the distance of both sides from the oracle's own
-   float64 result, float64 by how far the oracle's result moves when the leaves move by a known amount. Either is allowed the
-   rounding of the numbers that it can have come from, and of the terms of which a gradient is the sum, however small the sum.
+   float64 result, and both by how far the oracle's result in float64 moves when the leaves move by a known amount. Either is
+   allowed the rounding of the numbers that it can have come from, and of the terms of which a gradient is the sum, however small
+   the sum.
 
 Exact programs stop after step 1 unless the oracle itself rounds on them.
 """

@@ -24,10 +24,10 @@ LARGEST = 3.2
 
 def decomposition(
     name: str, code: str, reach: float, shape: ShapeRule = gram, params: ParamsRule = no_params,
-    partners: PartnersRule = no_partners, bounds: BoundsRule | None = None, saves: str = "a own",
+    partners: PartnersRule = no_partners, bounds: BoundsRule | None = None, saves: str = "a own", *, kink: bool = False,
 ) -> Op:  # fmt: skip
     """A row for something that is made of a matrix; the result is a copy, in the usual order of memory."""
-    made = Op(name, code, "matmul", bounds or bounded(reach, LARGEST), shape, params, partners, saves)
+    made = Op(name, code, "matmul", bounds or bounded(reach, LARGEST), shape, params, partners, saves, kink=kink)
     return owned(made)
 
 
@@ -144,9 +144,10 @@ SOLVERS = (
 )  # fmt: skip
 
 FACTORS = (
-    decomposition("qr_orthogonal", f"torch.linalg.qr({TALL})[0]", 1.0, double_rows),
-    decomposition("qr_triangular", f"torch.linalg.qr({APART})[1]", 20.0),
-    decomposition("qr_wide", f"torch.linalg.qr({WIDE})[1]", 20.0, double_columns),
+    # Where a column needs no reflection, its sign jumps.
+    decomposition("qr_orthogonal", f"torch.linalg.qr({TALL})[0]", 1.0, double_rows, kink=True),
+    decomposition("qr_triangular", f"torch.linalg.qr({APART})[1]", 20.0, kink=True),
+    decomposition("qr_wide", f"torch.linalg.qr({WIDE})[1]", 20.0, double_columns, kink=True),
     decomposition("lu_lower", f"torch.linalg.lu({APART})[1]", 1.0),
     decomposition("lu_upper", f"torch.linalg.lu({APART})[2]", 20.0),
     decomposition("eigvalsh", f"torch.linalg.eigvalsh({DISTINCT})", 20.0, rows),

@@ -40,6 +40,7 @@ PRECEDENCE: tuple[Rule, ...] = (
     *grad.OPEN,
     *requires_grad.OPEN,
     *roots.OPEN,
+    *lifetime.OPEN,
     *errors.REFUSALS,
     *hooks.REFUSALS,
     *functions.REFUSALS,

@@ -41,6 +41,15 @@ def held() -> Program:
     return s.program()
 
 
+# What torch leaves open.
+OPEN = (
+    Rule(id="lifetime.saved-object", obligation="MAY", source=SOURCE, exemplar=held, needs=F.DROPPED,
+         statement="A node that saves an input keeps the very tensor, with all that hangs on it.",
+         why="An engine may save the values alone and let the object go; what a recorded backward saves is up to its formulas.",
+         claim_needs=F.LIFE_LEFT_OPEN, kinds=frozenset({"wrong state"}), facets=frozenset({"alive"}),
+         traits=frozenset({"liveness"})),
+)  # fmt: skip
+
 RULES = (
     Rule(id="lifetime.nothing-saved", source=SOURCE, exemplar=lambda: _again("neg", None), needs=F.WALKED_AGAIN,
          statement="A graph whose nodes saved nothing can be walked again without retain_graph.",
@@ -53,11 +62,6 @@ RULES = (
     Rule(id="lifetime.dropped", source=SOURCE, exemplar=dropped, needs=F.DROPPED,
          statement="A tensor lives on only where a node saved it, and no longer than the graph's buffers.",
          why="Memory held by the graph is what limits batch size.", claim_needs=F.HELD, kinds=frozenset({"wrong state"}),
-         facets=frozenset({"alive"}), traits=frozenset({"liveness"})),
-    Rule(id="lifetime.saved-object", obligation="MAY", source=SOURCE, exemplar=held, needs=F.DROPPED,
-         statement="A node that saves an input keeps the very tensor, with all that hangs on it.",
-         why="An engine may save the values alone and let the object go; what a recorded backward saves is up to its formulas.",
-         kinds=frozenset({"wrong state"}),
          facets=frozenset({"alive"}), traits=frozenset({"liveness"})),
 )  # fmt: skip
 

@@ -99,8 +99,10 @@ def _bag(weight: Any, indices: Any, offsets: Any, per_sample: Any, mode: int, in
         for b in range(len(sizes)):
             mine = np.flatnonzero((bag == b) & keep)
             if len(mine):
-                at = rows[mine].argmax(0)
-                out[b], chosen[b] = rows[mine].max(0), indices[mine][at]
+                own = rows[mine]
+                # As in torch a NaN is never greater: it counts only where it comes first.
+                at = np.where(np.isnan(own[0]), 0, np.where(np.isnan(own), -np.inf, own).argmax(0))
+                out[b], chosen[b] = own[at, np.arange(own.shape[1])], indices[mine][at]
     else:
         rows = rows if per_sample is None else rows * per_sample[:, None]
         np.add.at(out, bag[keep], rows[keep])

@@ -31,15 +31,20 @@ def _check_complex(x: Any) -> None:
 
 def _c2c(x: Any, dims: tuple, norm: int, forward: bool) -> Any:
     _check_complex(x)
-    run = np.fft.fftn if forward else np.fft.ifftn
-    n = _count(x.shape, dims)
-    scale = SCALE[norm](n) * (1 if forward else n)
-    return (run(x, axes=dims) * scale).astype(_complex(x))
+    out = np.fft.fftn(x, axes=dims) if forward else np.fft.ifftn(x, axes=dims, norm="forward")
+    return _scaled(out, SCALE[norm](_count(x.shape, dims))).astype(_complex(x))
+
+
+def _scaled(x: Any, scale: float) -> Any:
+    """Both parts of complex numbers times a real one: as a product of complex numbers, infinities would give NaN."""
+    parts = np.ascontiguousarray(x).view(x.real.dtype)
+    parts *= scale
+    return parts.view(x.dtype)
 
 
 def _r2c(x: Any, dims: tuple, norm: int, onesided: bool) -> Any:
     out = (np.fft.rfftn if onesided else np.fft.fftn)(x, axes=dims)
-    return (out * SCALE[norm](_count(x.shape, dims))).astype(_complex(x))
+    return _scaled(out, SCALE[norm](_count(x.shape, dims))).astype(_complex(x))
 
 
 def _c2r(x: Any, dims: tuple, norm: int, last: int) -> Any:
