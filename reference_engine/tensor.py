@@ -101,6 +101,10 @@ class Tensor:
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set the flag; on a non-leaf, True is accepted and changes nothing."""
+        plain = self._edge is None and self._array.dtype.kind == "f" and self._storage.__class__ is Storage and not alert.on
+        if plain and requires_grad is True and self._storage.version is not None:
+            self._rg = True  # nothing forbids it
+            return self
         if state.transforms:
             raise errors.in_transform("requires_grad_")
         if requires_grad and self._rg and self._edge is not None:

@@ -49,3 +49,10 @@ class ReferenceEngine(TorchLike):
 
     def shape(self, tensor: Any) -> tuple[int, ...]:
         return tensor._array.shape  # type: ignore[no-any-return]
+
+    @staticmethod
+    def flags(tensor: Any) -> tuple[bool, bool]:
+        if tensor._view is not None:
+            return tensor.requires_grad, tensor.is_leaf
+        edge = tensor._edge
+        return tensor._rg, edge is None or edge[0].hidden
