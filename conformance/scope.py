@@ -219,7 +219,7 @@ class Scope:
             slot.storage.unrecorded = True
             if op.name == "function_returning_input":  # torch detaches what a function gives back of its inputs
                 slot.view, slot.detached = False, True
-            elif source.base.requires_grad:  # which torch answers for a view without a history
+            elif source.base.requires_grad and not slot.storage.inference:  # which torch answers for a view without a history
                 self.flag(slot, True)
 
     def detach(self, step: Detach) -> None:

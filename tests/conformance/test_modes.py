@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 
 from conformance.program import Mode, Program
 from conformance.rules.grad_modes import exported, in_thread, inference, restored, saved_inference, switched
+from conformance.scope import Scope
 from conformance.sketch import Sketch
 
 MODES: tuple[Mode, ...] = (
@@ -142,6 +143,22 @@ def test_programs_of_modes_end_as_torch_says(program: Any, category: str | None,
 
     assert (refusal and refusal.category) == category
     assert after(oracle) == before
+
+
+def test_what_comes_after_a_refused_write_is_well_typed(oracle: Any) -> None:
+    """Outside of inference mode nothing is written into what it made, and a later view of it there does not require grad."""
+    s = Sketch()
+    x = s.leaf([1.0, 2.0])
+    with s.region("inference_mode"):
+        made = s.op("neg", x)
+    s.write("mul_", made, x)
+    with s.region("inference_mode"):
+        view = s.op("t", made)
+    program = s.program()
+    refusal = oracle.run(program).refusal
+
+    assert refusal and refusal.category == "inference"
+    assert not Scope.of(program).slots[view].requires_grad
 
 
 def test_a_detached_tensor_is_exported(oracle: Any) -> None:
