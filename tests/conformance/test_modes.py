@@ -157,7 +157,8 @@ def test_what_comes_after_a_refused_write_is_well_typed(oracle: Any) -> None:
     program = s.program()
     refusal = oracle.run(program).refusal
 
-    assert refusal and refusal.category == "inference"
+    assert refusal
+    assert refusal.category == "inference"
     assert not Scope.of(program).slots[view].requires_grad
 
 
