@@ -181,7 +181,22 @@ class Judge:
             nudged = self.first_difference(transform.moved(program, NUDGE, NUDGE))
             if nudged is None or nudged[0].kind != difference.kind:
                 features |= (BITS.AT_KINK if singular & BITS.KINK else 0) | (BITS.AT_POLE if singular & BITS.POLE else 0)
+            elif difference.facet == "value" and self._jumps(program, difference, expected):
+                features |= BITS.AT_KINK
         return features
+
+    def _jumps(self, program: Program, difference: Difference, expected: Observation) -> bool:
+        """Whether an op that jumps is right on the oracle's very operands: rounding, or the sign of a zero, came before it."""
+        maker = next((s for s in program.steps if difference.slot in s.makes()), None)
+        if not isinstance(maker, Apply) or not CATALOG[maker.op].kink:
+            return False
+        slots = Scope.of(program).slots
+        seen = {slot: content for step, slot, facet, content in expected.sights if facet == "value" and step <= difference.step}
+        operands = dict.fromkeys(maker.inputs)
+        if not operands.keys() <= seen.keys() & slots.keys():
+            return False
+        leaves = (Leaf(k, slots[k].shape, tuple(tolerance.flatten(seen[k])), slots[k].dtype) for k in operands)  # type: ignore[arg-type]
+        return self.first_difference(Program((*leaves, maker), program.exact)) is None
 
     def _meets(self, program: Program, difference: Difference) -> bool:
         """Whether a write into a gradient that shares memory shows elsewhere: parts of one buffer that lie apart do no harm."""
@@ -270,7 +285,7 @@ def _is_unnamed(difference: Difference, exercised: int) -> bool:
 
 
 def _told_by_gradient(program: Program, difference: Difference) -> int:
-    """Whether it is of memory of a gradient that is shared, or is a view, by an accident of torch's."""
+    """Whether it is of memory of a gradient that is shared, saved, or a view, by an accident of torch's."""
     if difference.step >= len(program.steps):
         return 0
     step = program.steps[difference.step]
@@ -279,6 +294,9 @@ def _told_by_gradient(program: Program, difference: Difference) -> int:
     of_gradients = {name for name, slot in slots.items() if any(slot.storage is slots[g].storage for g in handed & slots.keys())}
     if difference.facet in ("base", "alive"):  # a gradient lives on where another is a view of it
         return BITS.STATE_SHARED if difference.slot in of_gradients and difference.expected is not False else 0
+    if difference.category == Category.VERSION.value:  # a recorded backward may have saved the gradient that was written
+        written = {s.target for s in program.steps[: difference.step] if isinstance(s, Mutate)}
+        return BITS.STATE_SHARED if written & of_gradients and Scope.of(program).features & BITS.CREATE_GRAPH else 0
     if not isinstance(step, Mutate):
         return 0
     if difference.kind == "missed error" and difference.category == Category.VIEW_WRITTEN.value:
@@ -287,9 +305,7 @@ def _told_by_gradient(program: Program, difference: Difference) -> int:
         return 0
     if difference.facet == "value":
         return BITS.GRADIENT_WRITTEN  # type: ignore[no-any-return]
-    if difference.facet == "version":
-        return BITS.STATE_SHARED  # type: ignore[no-any-return]
-    return 0
+    return BITS.STATE_SHARED if difference.facet in ("version", *FLAGS) else 0
 
 
 def _is_rounding(difference: Difference) -> bool:

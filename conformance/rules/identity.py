@@ -6,7 +6,7 @@ from conformance.compare import Kind
 from conformance.engine import Category
 from conformance.features import Feature as F
 from conformance.program import Program
-from conformance.rules.rule import Rule
+from conformance.rules.rule import FLAGS, Rule
 from conformance.sketch import Sketch
 
 SOURCE = "https://docs.pytorch.org/docs/stable/generated/torch.Tensor.grad.html"
@@ -97,9 +97,11 @@ OPEN = (
          statement="A write into memory that torch lets a gradient share need not show in the gradient where an engine copied.",
          why="What is an accident of sharing cannot be asked of others."),
     Rule(id="identity.shared-state", obligation="MAY", source=SOURCE, exemplar=gradients_of_sum, any_of=F.BACKWARD | F.GRAD_CALL,
-         claim_needs=F.STATE_SHARED, kinds=STATE, facets=frozenset({"version", "base", "alive"}),
-         statement="Where torch lets a gradient share memory, its version, its base and its end may be others in an engine.",
-         why="Where nothing is shared, a write elsewhere wrote nothing here."),
+         claim_needs=F.STATE_SHARED, kinds=STATE | {"missed error", "spurious error"},
+         facets=frozenset({"version", "base", "alive", "error", *FLAGS}),
+         statement="Where torch lets a gradient share memory, its version, its base, its flags and its end may be others in an "
+                   "engine; whether a write into a gradient is refused later is up to what the recorded backward saved.",
+         why="Where nothing is shared, a write elsewhere wrote nothing here; the formulas of a backward are each engine's own."),
 )  # fmt: skip
 
 RULES = (

@@ -69,15 +69,25 @@ digamma = in_double(_digamma)
 
 
 def _zeta(s: Any, q: Any) -> Any:
-    """Hurwitz's zeta function by Euler and Maclaurin, ten terms summed first. s > 1; q not a pole."""
+    """Hurwitz's zeta function. s > 1; q not a pole."""
     s, q = np.broadcast_arrays(np.asarray(s, np.float64), np.asarray(q, np.float64))
     pole = (q <= 0) & (q == np.floor(q))
     power_of_negative = (q <= 0) & ~pole & (s != np.floor(s))
+    left = (q < 0) & np.isfinite(q) & ~pole & ~power_of_negative
+    away = np.where(left, np.ceil(-q), 0.0)  # how many terms lie left of 0
+    total = _zeta_of_positive(s, np.where(pole, 1.0, q + away))
+    if left.any():  # the terms on the left are those of a sum to the right, up to the sign
+        near, far = (_zeta_of_positive(s, np.where(left, x, 1.0)) for x in (1 - q - away, 1 - q))
+        total = total + np.where(left, (near - far) * np.where(s % 2, -1.0, 1.0), 0.0)
+    undefined = power_of_negative | (s < 1) | np.isposinf(q) | np.isnan(q) | np.isnan(s)
+    return np.where(s == 1, np.inf, np.where(undefined, np.nan, np.where(pole, np.inf, total)))
+
+
+def _zeta_of_positive(s: Any, q: Any) -> Any:
+    """The same for q > 0 by Euler and Maclaurin, ten terms summed first."""
     n = 10
-    # Arguments on the left are shifted as far as needed: each term is exact in itself.
-    extra = max(0, int(np.ceil(-q.min(initial=0.0, where=np.isfinite(q))))) if q.size else 0
-    total = sum((np.where(q + k == 0, 0, q + k) ** -s for k in range(n + min(extra, 1000))), np.zeros(q.shape))
-    a = q + n + min(extra, 1000)
+    total = sum(((q + k) ** -s for k in range(n)), np.zeros(q.shape))
+    a = q + n
     total = total + a ** (1 - s) / (s - 1) + 0.5 * a**-s
     factor, power, factorial = s, a ** (-s - 1), 2.0
     for k, b in enumerate(BERNOULLI, 1):
@@ -85,8 +95,7 @@ def _zeta(s: Any, q: Any) -> Any:
         factor = factor * (s + 2 * k - 1) * (s + 2 * k)
         power = power / (a * a)
         factorial *= (2 * k + 1) * (2 * k + 2)
-    total = np.where(pole, np.inf, np.where(power_of_negative | (s < 1) | np.isnan(q) | np.isnan(s), np.nan, total))
-    return np.where(s == 1, np.inf, total)
+    return total
 
 
 zeta = in_double(_zeta)
@@ -101,6 +110,7 @@ def polygamma(x: Any, n: int) -> Any:
         # Reflection: the sum over a far shift would be long.
         left = x < 0.5
         value = _zeta(2.0, np.where(left, 1 - x, x))
+        value = np.where(np.isposinf(x), 0.0, value)
         return np.where(left, (PI / np.sin(PI * x)) ** 2 - value, value)
     return (-1) ** (n + 1) * math.factorial(n) * _zeta(float(n + 1), x)
 

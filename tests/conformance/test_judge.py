@@ -221,6 +221,38 @@ def test_an_error_beside_a_kink_is_none_of_the_kinks(oracle: Any) -> None:
     assert case.rule.id == "gradients.pointwise"
 
 
+class NoMinusZero(TorchEngine):
+    """A product that is 0 has no sign."""
+
+    def calls(self) -> Mapping[str, Callable[..., Any]]:
+        return {**super().calls(), "mul_scalar": lambda a, value: a * value + 0.0}
+
+
+def test_a_jump_after_the_sign_of_a_zero_is_one_of_the_kinks(oracle: Any) -> None:
+    """copysign tells 0 from -0, which is nobody's error; of the same operand it gives the same."""
+    s = Sketch(exact=True)
+    s.op("copysign", s.leaf([1.0, 2.0]), s.op("mul_scalar", s.leaf([0.0, 1.0]), value=-1.0))
+    case = judge_of(NoMinusZero(), oracle).examine(s.program())
+
+    assert case is not None
+    assert case.rule.id == "gradients.kink"
+
+
+def test_an_error_of_an_op_that_jumps_is_none_of_the_kinks(oracle: Any) -> None:
+    """Of the same operands it gives something else."""
+
+    class Wrong(TorchEngine):
+        def calls(self) -> Mapping[str, Callable[..., Any]]:
+            return {**super().calls(), "copysign": lambda a, b: a.abs() + b * 0.0}
+
+    s = Sketch(exact=True)
+    s.op("copysign", s.leaf([1.0, 2.0]), s.leaf([-1.0, 1.0]))
+    case = judge_of(Wrong(), oracle).examine(s.program())
+
+    assert case is not None
+    assert case.rule.id == "gradients.forward"
+
+
 def written() -> Program:
     """A saved input changed before backward."""
     s = Sketch()

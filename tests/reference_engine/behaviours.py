@@ -1757,3 +1757,8 @@ def gradient_of_an_expanded_number():  # the sum of all is new memory, even of o
     got = grad([b], [a, b])
     got[0].add_(1)
     return got
+
+
+def polygamma_far_on_the_left():
+    x = _const(-1089.5, -1000.25, -20.75, -0.3, 0.2, 50.0, INF)
+    return [torch.polygamma(n, x) for n in (1, 2, 3, 5)], [torch.special.zeta(s, x) for s in (0.5, 1.0, 2.0, 3.0)]
