@@ -38,6 +38,15 @@ class AutogradError(RuntimeError):
 AutogradError.__name__ = "RuntimeError"
 
 
+class LinAlgError(AutogradError):
+    """A matrix that cannot be inverted, solved with or factorized (torch.linalg.LinAlgError)."""
+
+    category = "linalg"
+
+
+LinAlgError.__name__ = "_LinAlgError"
+
+
 def _error(name: str, category: str, doc: str, base: type = AutogradError) -> Any:
     # Torch raises plain RuntimeErrors, and code written for it may ask for type(error).__name__; the qualified name,
     # which tracebacks show, is our own.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from .errors import LinAlgError
 from .ops.linalg_faces import LINALG
 
 globals().update(LINALG)
-__all__ = sorted(LINALG)
+__all__ = ["LinAlgError", *sorted(LINALG)]

@@ -16,6 +16,7 @@ NAMES: tuple[str, ...] = (
     "sort",
     "reduce2",
     "math2",
+    "estimates",
     "fourier",
     "nn_activation",
     "conv",

@@ -73,3 +73,21 @@ def matrix_exp(a: Any) -> Any:
     for _ in range(steps):
         total = total @ total
     return total
+
+
+def zero_pivot(a: Any) -> int:
+    """The first pivot of one matrix that is 0, counted from 1; 0 if none is."""
+    zeros = np.flatnonzero(np.diagonal(_lu(a.copy())[0]) == 0)
+    return int(zeros[0]) + 1 if zeros.size else 0
+
+
+def negative_minor(a: Any) -> int:
+    """The order of the first leading minor that is not positive-definite; 0 if all are. Only the lower triangle counts."""
+    low = np.zeros_like(a)
+    for k in range(len(a)):
+        left = a[k, k].real - np.sum(np.abs(low[k, :k]) ** 2)
+        if not left > 0:
+            return k + 1
+        low[k, k] = np.sqrt(left)
+        low[k + 1 :, k] = (a[k + 1 :, k] - low[k + 1 :, :k] @ low[k, :k].conj()) / low[k, k]
+    return 0

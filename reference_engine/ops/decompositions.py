@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from .. import errors
 from . import linalg2  # noqa: F401 - F.matmul is defined there
-from .decomposition_kernels import lu_factor, unpack
+from .decomposition_kernels import lu_factor, negative_minor, unpack, zero_pivot
 from .linalg import _conj_t
 from .table import op
 
@@ -57,8 +58,16 @@ def _inv(a: Any) -> Any:
     try:
         return np.linalg.inv(a)
     except np.linalg.LinAlgError:
-        raise RuntimeError("linalg.inv: The diagonal element 1 is zero, the inversion could not be completed because the "
-                           "input matrix is singular.") from None  # fmt: skip
+        batch, k = _fails(a, zero_pivot)
+        raise errors.LinAlgError(f"linalg.inv: {batch}The diagonal element {k} is zero, the inversion could not be completed "
+                                 "because the input matrix is singular.") from None  # fmt: skip
+
+
+def _fails(a: Any, first: Any) -> tuple[str, int]:
+    """Which matrix of a batch fails, as torch's messages say it, and where: the first place that is not 0."""
+    places = map(first, a.reshape(-1, *a.shape[-2:]))
+    batch, place = next(((b, k) for b, k in enumerate(places) if k), (0, 1))
+    return f"(Batch element {batch}): " if a.ndim > 2 else "", place
 
 
 def _is_vector(a_shape: tuple, b_shape: tuple) -> bool:
@@ -70,7 +79,7 @@ def _solve(a: Any, b: Any) -> Any:
     try:
         return np.linalg.solve(a, b[..., None])[..., 0] if _is_vector(a.shape, b.shape) else np.linalg.solve(a, b)
     except np.linalg.LinAlgError:
-        raise RuntimeError("torch.linalg.solve: The solver failed because the input matrix is singular.") from None
+        raise errors.LinAlgError("torch.linalg.solve: The solver failed because the input matrix is singular.") from None
 
 
 def _solve_a(F: Any, ct: Any, A: Any, result: Any, A_shape: tuple, B_shape: tuple) -> Any:
@@ -179,8 +188,10 @@ def _cholesky(a: Any, upper: bool) -> Any:
         if np.isnan(low).any():  # NumPy lets a matrix with NaN pass
             raise np.linalg.LinAlgError
     except np.linalg.LinAlgError:
-        raise RuntimeError("linalg.cholesky: The factorization could not be completed because the input is not "
-                           "positive-definite.") from None  # fmt: skip
+        batch, k = _fails(a, negative_minor)
+        text = f"(the leading minor of order {k} is not positive-definite)."
+        raise errors.LinAlgError(f"linalg.cholesky: {batch}The factorization could not be completed because the input is not "
+                                 f"positive-definite {text}") from None  # fmt: skip
     return np.ascontiguousarray(np.swapaxes(low, -1, -2).conj()) if upper else low
 
 

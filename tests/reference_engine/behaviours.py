@@ -1762,3 +1762,52 @@ def gradient_of_an_expanded_number():  # the sum of all is new memory, even of o
 def polygamma_far_on_the_left():
     x = _const(-1089.5, -1000.25, -20.75, -0.3, 0.2, 50.0, INF)
     return [torch.polygamma(n, x) for n in (1, 2, 3, 5)], [torch.special.zeta(s, x) for s in (0.5, 1.0, 2.0, 3.0)]
+
+
+def gradients_by_samples():
+    x = _leaf(1, 4, 9, 20)
+    y = torch.tensor([[1.0, 2.0, 4.0], [3.0, 1.0, 0.5], [2.0, 2.0, 7.0]], dtype=f64, requires_grad=True)
+    found = [
+        *torch.gradient(x),
+        *torch.gradient(x, spacing=2.0, edge_order=2),
+        *torch.gradient(x, spacing=(_const(0, 1, 3, 4),)),
+        *torch.gradient(x, spacing=(_const(0, 1, 3, 4),), edge_order=2),
+        *torch.gradient(y, spacing=[3.0, 2.0]),
+        *torch.gradient(y, dim=(1,), edge_order=2),
+    ]
+    return found, grad(sum((f * f).sum() for f in found), (x, y))
+
+
+def gradients_by_samples_refused():
+    return [
+        _er(lambda: torch.gradient(_leaf(1))),
+        _er(lambda: torch.gradient(_leaf(1, 2), edge_order=2)),
+        _er(lambda: torch.gradient(_leaf(1, 2), edge_order=3)),
+        _er(lambda: torch.gradient(_leaf(1, 2), spacing=[1.0, 2.0])),
+    ]
+
+
+def integrals_up_to_each_sample():
+    x, y = _const(0, 1, 3, 4), _leaf(1, 4, 9, 20)
+    found = [torch.cumulative_trapezoid(y), torch.cumulative_trapezoid(y, x), torch.cumulative_trapezoid(y, dx=0.5)]
+    return found, grad(sum((f * f).sum() for f in found), y)
+
+
+def matrices_without_inverse():
+    singular = torch.tensor([[1.0, 2.0], [2.0, 4.0]], dtype=f64)
+    batch = torch.stack([torch.eye(2, dtype=f64), singular])
+    minor = torch.tensor([[1.0, 2.0], [2.0, 1.0]], dtype=f64)
+    tried = [
+        lambda: torch.inverse(singular),
+        lambda: torch.linalg.inv(batch),
+        lambda: torch.linalg.cholesky(minor),
+        lambda: torch.linalg.cholesky(torch.stack([torch.eye(2, dtype=f64), -minor])),
+        lambda: torch.linalg.solve(singular, torch.ones(2, dtype=f64)),
+    ]
+    found = []
+    for f in tried:
+        try:
+            f()
+        except torch.linalg.LinAlgError as e:
+            found.append((type(e).__name__, str(e)))
+    return found
