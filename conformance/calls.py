@@ -66,8 +66,8 @@ def sweep(role: Role, vocabulary: Vocabulary) -> Iterator[Program]:
                 yield role.program(call)
 
 
-def _begin(call: Call) -> tuple[list[AnyStep], int, list[int]]:
-    """Leaves that require grad, and the op on them; with the result and the leaves."""
+def _begin(call: Call) -> tuple[list[AnyStep], tuple[int, ...], list[int]]:
+    """Leaves that require grad, and the op on them; with the results that have gradients, and the leaves."""
     steps: list[AnyStep] = [
         Leaf(k, leaf.shape, leaf.values, leaf.dtype, leaf.dtype in FLOATS) for k, leaf in enumerate(call.leaves)
     ]
@@ -75,26 +75,33 @@ def _begin(call: Call) -> tuple[list[AnyStep], int, list[int]]:
     inputs = tuple(range(len(steps)))
     if not call.op.inplace:
         outs = tuple(range(len(steps), len(steps) + len(call.shapes)))
-        return [*steps, Apply(call.op.name, inputs, outs, call.params)], outs[0], leaves
+        own = len(outs) - call.op.index_outputs - call.op.constant_outputs
+        return [*steps, Apply(call.op.name, inputs, outs, call.params)], outs[: max(1, own)], leaves
     target = len(steps)
     steps += [Apply("clone", (0,), (target,)), Mutate(call.op.name, target, inputs[1:], call.params)]
-    return steps, target, leaves
+    return steps, (target,), leaves
+
+
+def _seeds(call: Call, roots: tuple[int, ...]) -> tuple[tuple[float, ...], ...]:
+    """A gradient for each of the results, unlike the others'."""
+    return tuple(values("signed", 1 + k, size(shape)) for k, (_, shape) in enumerate(zip(roots, call.shapes, strict=False)))
 
 
 def _once(call: Call) -> Program:
-    """The op, differentiated."""
-    steps, root, _ = _begin(call)
-    return Program((*steps, Backward((root,), (values("signed", 1, size(call.shapes[0])),))))
+    """The op, differentiated: all its results at once, as what one of them gives must be added to what the others do."""
+    steps, roots, _ = _begin(call)
+    return Program((*steps, Backward(roots, _seeds(call, roots))))
 
 
 def _twice(call: Call) -> Program:
-    """The square of the op, differentiated, and its gradients differentiated again: linear ops too have something to give."""
-    steps, result, leaves = _begin(call)
-    root = result + len(call.shapes)
-    steps.append(Apply("square", (result,), (root,)))
-    outs = tuple(range(root + 1, root + 1 + len(leaves)))
-    gradient = (values("signed", 1, size(call.shapes[0])),)
-    steps.append(Grad(outs, (root,), tuple(leaves), gradient, create_graph=True, allow_unused=True))
+    """Squares of the op's results, differentiated, and their gradients differentiated again: linear ops too have something
+    to give."""
+    steps, results, leaves = _begin(call)
+    free = results[0] + len(call.shapes)
+    roots = tuple(range(free, free + len(results)))
+    steps += [Apply("square", (result,), (root,)) for result, root in zip(results, roots, strict=True)]
+    outs = tuple(range(roots[-1] + 1, roots[-1] + 1 + len(leaves)))
+    steps.append(Grad(outs, roots, tuple(leaves), _seeds(call, roots), create_graph=True, allow_unused=True))
     known = Scope.of(Program(tuple(steps))).slots
     found = tuple(out for out in outs if out in known)  # a gradient that is None fills no slot
     return Program(

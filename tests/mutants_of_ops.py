@@ -52,7 +52,7 @@ ROWS = (
     row("roll_two", "all axes but the first are rolled on", "join", "tuple(-s for s in shifts)",
         "tuple(s if i else -s for i, s in enumerate(shifts))"),
     # NaN and infinities on the way
-    row("nan_to_num_beyond", "infinities let their gradient through", "pointwise", "F.where(F.isfinite(self), ct, 0.0)",
+    row("nan_to_num_beyond", "infinities let their gradient through", "pointwise", "F.mul(ct, F.mask_like(F.isfinite(self), ct))",
         "F.where(F.isnan(self), 0.0, ct)"),
     row("fmax_beside_nan", "a number beside a NaN gets no gradient", "binary",
         "F.logical_not(F.logical_or(F.ge(self, other), F.isnan(other)))", "F.logical_not(F.ge(self, other))"),

@@ -16,6 +16,7 @@ Shapes = Sequence[Shape]
 
 SIZE = "a.shape[-2]"
 DISTINCT = f"(a @ a.mT / 64.0 + torch.diag(torch.arange({SIZE}) * 2.0 + 1.0))"  # no two eigenvalues near each other
+HALF = f"({DISTINCT}.detach() + (a @ a.detach().mT - a.detach() @ a.detach().mT) / 64.0)"
 APART = f"({DISTINCT} + torch.arange({SIZE}).unsqueeze(-1) * (a @ a.mT) / 128.0)"
 TALL = f"torch.cat([{APART}, {APART}.mT / 2.0], -2)"
 WIDE = f"torch.cat([{APART}, {APART}.mT / 2.0], -1)"
@@ -102,10 +103,11 @@ def bilinear(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
 
 
 def rows_and_weight(chooser: Chooser, shape: Shape, params: Params) -> tuple[Need, ...]:
-    """As many rows, and a weight of two outputs."""
+    """As many rows, as long as the first ones or of two, and a weight of two outputs."""
     if len(shape) != 2:
         return Need((1,)), Need((1,))
-    return Need((shape[0], 2)), Need((2, shape[1], 2))
+    length = (shape[1], 2)[chooser.below(2)]
+    return Need((shape[0], length)), Need((2, shape[1], length))
 
 
 def chained(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
@@ -153,6 +155,10 @@ FACTORS = (
     decomposition("eigvalsh", f"torch.linalg.eigvalsh({DISTINCT})", 20.0, rows),
     # Eigenvectors and singular vectors have no sign of their own: squared, they are told.
     decomposition("eigenvectors", f"torch.linalg.eigh({DISTINCT})[1].square()", 1.0),
+    # Of what is symmetric in its values alone, so that the gradient shows how it is shared by the two triangles.
+    decomposition("eigenvectors_of_half", f"torch.linalg.eigh({HALF})[1].square()", 1.0, kink=True),
+    decomposition("eigenvalues_of_half", f"torch.linalg.eigvalsh({HALF})", 20.0, rows, kink=True),
+    decomposition("cholesky_of_half", f"torch.linalg.cholesky({HALF})", 20.0, kink=True),
     decomposition("svdvals", f"torch.linalg.svdvals({TALL})", 20.0, rows),
     decomposition("svd_left", f"torch.linalg.svd({TALL}, full_matrices=False)[0].square()", 1.0, double_rows),
     decomposition("svd_right", f"torch.linalg.svd({WIDE}, full_matrices=False)[2].square()", 1.0, double_columns),

@@ -189,6 +189,8 @@ NORMS = (
     fold("renorm", "torch.renorm(a, 2, dim, 1.0)", normed, shapes.matrix, draws.full_dim_of_full, "a", kink=True),
     # At 0, where x / |x| is 0 by definition. The operand stays 0 wherever it moves.
     fold("norm_at_zero", "torch.linalg.vector_norm(a - a.detach())", nothing, shapes.scalar, draws.elements, "out", kink=True),
+    fold("norm_of_order_at_zero", "torch.linalg.vector_norm(a - a.detach(), ord=ord, dim=dim, keepdim=keepdim)", nothing,
+         saves="out own", kink=True, params=several_of({"ord": (3, 4, 1.5, 2, 1)}, draws.a_full_dim)),
 )  # fmt: skip
 
 SCANS = (

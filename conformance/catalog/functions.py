@@ -163,6 +163,12 @@ HOOKED_TOGETHER = """def product_hooked_together(x, y):
         torch.autograd.graph.register_multi_grad_hook(hooked, lambda gradients: calls.add_(len(gradients)))
     return factors[0] * factors[1], calls
 """
+CHANGED_UNSEEN = """def square_changed_unseen(x):
+    factor = x * 1.0
+    square = factor * factor
+    factor.data.add_(1.0)
+    return square * 1.0
+"""
 LEFT_BY_ERROR = """def doubled_after_error(x):
     try:
         with torch.no_grad():
@@ -219,6 +225,8 @@ OPS = (
     function("function_counting_gradients", COUNTING, tripled, shape=twice, marks="function_outputs"),
     Op("function_hooked_together", "product_hooked_together(a, b)", "function", multiplied_and_counted, twice,
        partners=draws.twin, saves="own", constant_outputs=1, setup=HOOKED_TOGETHER, marks="hook"),
+    Op("function_changing_data", "square_changed_unseen(a)", "function", squared, shapes.same, saves="own",
+       setup=CHANGED_UNSEEN),
     Op("function_after_error", "doubled_after_error(a)", "function", doubled, shapes.same, setup=LEFT_BY_ERROR,
        marks="mode_within"),
     function("function_saving_anew", SAVING_ANEW, squared, "a", marks="function_saves"),

@@ -188,6 +188,15 @@ def multiplied_in(xs: Many, p: Params, s: Shapes) -> Bounds | None:
     return bounds if bounds.magnitude <= 100 and size(s[1]) <= 6 else None
 
 
+def multiplied_by_slices(xs: Many, p: Params, s: Shapes) -> Bounds | None:
+    """a times a few values of the source, as many as there are slices at most"""
+    part = Bounds(-1.0, 1.0, 0)
+    for _ in range(s[1][0]):
+        part = product(part, xs[2])
+    bounds = mixed([xs[0], product(xs[0], part)], p, s)
+    return bounds if bounds.magnitude <= 100 else None
+
+
 def averaged_in(xs: Many, p: Params, s: Shapes) -> Bounds:
     """Means of a and values of the source"""
     bounds = placed(xs, p, s)
@@ -296,6 +305,13 @@ def reduction(name: str, bounds: BoundsRule, saves: str, *, include: bool = True
     return index(named, code, bounds, shapes.scatter, draws.full_dim, draws.index_and_source, saves, kink=kink)
 
 
+def slices_reduced(name: str, bounds: BoundsRule, *, include: bool = True) -> Op:
+    """A row for slices that are reduced where they meet."""
+    code = f"a.index_reduce(dim, b, c, '{name}'{'' if include else ', include_self=False'})"
+    named = f"index_{name}{'' if include else '_alone'}"
+    return index(named, code, bounds, shapes.index_add, draws.full_dim, draws.index_and_slices, "a b c out", kink=True)
+
+
 READS = (
     index("take", "a.take(b)", keep, flat, draws.elements, flat_index, "a b"),
     index("take_along_dim", "torch.take_along_dim(a, b, dim)", keep, shapes.gather, draws.full_dim, draws.index_like, "a"),
@@ -339,6 +355,12 @@ WRITES = (
     reduction("mean", averaged_in, "a b c out", include=False),
     reduction("prod", multiplied_in, "a b c out", include=False),
     reduction("amax", placed, "a b c out", include=False, kink=True),
+    slices_reduced("mean", averaged_in),
+    slices_reduced("prod", multiplied_by_slices),
+    slices_reduced("amax", placed),
+    slices_reduced("amin", placed),
+    slices_reduced("mean", averaged_in, include=False),
+    slices_reduced("amin", placed, include=False),
 )  # fmt: skip
 
 OPS = tuple(owned(op) if op.name == "index_last" else op for op in READS) + WRITES

@@ -15,6 +15,7 @@ Params = dict[str, Any]
 Shapes = Sequence[Shape]
 F = "torch.nn.functional"
 REDUCTIONS = ("mean", "sum", "none")
+SHARE = "torch.sigmoid(a)"
 
 
 def reduced(shapes_: Shapes, params: Params) -> tuple[Shape, ...]:
@@ -116,6 +117,12 @@ OPS = (
     loss("smooth_l1_loss", "a, b, beta=beta", at_most(36.0, 3.0), "a b", a_reduction(beta=(1.0, 0.5)), kink=True),
     loss("huber_loss", "a, b, delta=delta", at_most(36.0, 3.0), "a b", a_reduction(delta=(1.0, 2.0)), kink=True),
     loss("binary_cross_entropy_with_logits", "a, b", at_most(16.0, 3.0), "a b"),
+    loss("binary_cross_entropy", f"{SHARE}, torch.sigmoid(b)", at_most(3.0, 3.0), "own"),
+    loss("binary_cross_entropy", f"{SHARE}, torch.sigmoid(b), weight=torch.full_like(a, 3.0)", at_most(9.0, 3.0), "own",
+         named="binary_cross_entropy_weighted"),
+    # At 0 and 1, where logarithms are cut off at -100.
+    loss("binary_cross_entropy", "(a / 2.0).clamp(0.0, 1.0), torch.sigmoid(b)", at_most(100.0, 3.0), "own", kink=True,
+         named="binary_cross_entropy_at_bounds"),
     loss("kl_div", "a, b", at_most(12.0, 3.0, 0.2), "a?b b", NO_MEAN),
     loss("kl_div", "a, b, log_target=True", at_most(30.0, 2.0), "own", NO_MEAN, named="kl_div_of_logs"),
     loss("poisson_nll_loss", "a, b", at_most(30.0, 3.0), "a?b b?a"),

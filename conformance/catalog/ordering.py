@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from conformance.catalog import draws, shapes
-from conformance.catalog.bounds import Bounds, Shape, keep
+from conformance.catalog.bounds import Bounds, Shape, keep, mixed
+from conformance.catalog.functions import definition
 from conformance.catalog.op import Op, ParamsRule, ShapeRule
 from conformance.chooser import Chooser
 
@@ -83,7 +84,32 @@ def distinct(name: str, arguments: str, shape: ShapeRule, params: ParamsRule) ->
     return Op(name, f"torch.{arguments.replace('(', f'({DISTINCT}, ', 1)}", "reduce", mixed_up, shape, params, index_outputs=1)
 
 
+# The result is made finite by a function that hands its gradient on as it is: NaN would reach all that follows.
+FINITE = definition("MadeFinite", "return torch.nan_to_num(x)", "return g * 1.0")
+WITH_NAN = "(a + torch.zeros_like(a).masked_fill(a > 0.75, torch.nan))"
+
+
+def beside_nan(name: str, arguments: str, shape: ShapeRule, params: ParamsRule) -> Op:
+    """A row for an extremum, or an order, of numbers among which are NaNs: which of them does it take, who gets the gradient?"""
+    picked = f"torch.{arguments.replace('(', f'({WITH_NAN}, ', 1)}".replace(", )", ")")
+    code = f"MadeFinite.apply({picked})"
+    return Op(f"{name}_beside_nan", code, "reduce", mixed, shape, params, saves="own", kink=True, setup=FINITE)
+
+
+BESIDE_NAN = (
+    beside_nan("max", "max()", shapes.scalar, draws.elements),
+    beside_nan("min", "min()", shapes.scalar, draws.elements),
+    beside_nan("max_dim", "max(dim=dim, keepdim=keepdim)[0]", shapes.drop_axis, FULL),
+    beside_nan("amax", "amax(dim=dim, keepdim=keepdim)", shapes.drop_axis, FULL),
+    beside_nan("amin", "amin(dim=dim, keepdim=keepdim)", shapes.drop_axis, FULL),
+    beside_nan("aminmax_low", "aminmax()[0]", shapes.scalar, draws.elements),
+    beside_nan("aminmax_high", "aminmax()[1]", shapes.scalar, draws.elements),
+    beside_nan("cummax", "cummax(dim=dim)[0]", shapes.along_axis, draws.full_dim_of_full),
+    beside_nan("cummin", "cummin(dim=dim)[0]", shapes.along_axis, draws.full_dim_of_full),
+)
+
 OPS = (
+    *BESIDE_NAN,
     distinct("kthvalue", "kthvalue(k, dim=dim, keepdim=keepdim)", ranked, one_by_rank),
     distinct("topk", "topk(k, dim=dim, largest=largest)", taken, some_largest),
     distinct("median_dim", "median(dim=dim, keepdim=keepdim)", shapes.drop_axis_twice, FULL),

@@ -104,14 +104,33 @@ def _bce(x: Any, t: Any, weight: Any, reduction: str) -> Any:
 
 def _bce_input(F: Any, ct: Any, input: Any, target: Any, weight: Any, reduction: str) -> Any:
     ct = spread(F, ct, input.shape, reduction)
-    around = F.clamp_min_scalar(F.mul(F.rsub(input, 1), input), EPS)
-    return _weighted(F, F.mul(ct, F.div(F.sub(input, target), around)), weight)
+    return _weighted(F, F.binary_cross_entropy_slope(ct, input, target), weight)
+
+
+def _bce_slope(ct: Any, input: Any, target: Any) -> Any:
+    return ct * ((input - target) / np.maximum((1 - input) * input, EPS)).astype(ct.dtype)
+
+
+def _room(F: Any, input: Any) -> Any:
+    """What lies on both sides of a share, multiplied: from here on torch adds its constant where it was a bound before."""
+    return F.mul(F.add(input, 1e-12), F.add(F.rsub(input, 1), 1e-12))
+
+
+def _bce_curve(F: Any, ct: Any, ct_: Any, input: Any, target: Any) -> Any:
+    room = _room(F, input)
+    top = F.add(F.sub(F.mul(input, input), F.mul(F.mul(input, 2), target)), target)
+    return F.mul(F.mul(ct, ct_), F.div(top, F.mul(room, room)))
+
+
+op("binary_cross_entropy_slope", _bce_slope, "ct_ input target", face=False, input=_bce_curve,
+   ct_=lambda F, ct, input, target: F.mul(ct, F.div(F.sub(input, target), _room(F, input))),
+   target=lambda F, ct, ct_, input: F.neg(F.div(F.mul(ct, ct_), F.mul(F.rsub(input, 1), input))))  # fmt: skip
 
 
 def _bce_target(F: Any, ct: Any, input: Any, target: Any, weight: Any, reduction: str) -> Any:
     ct = spread(F, ct, input.shape, reduction)
-    log, other = F.log(input), F.log(F.rsub(input, 1))
-    return _weighted(F, F.mul(ct, F.sub(F.clamp_min_scalar(other, -100.0), F.clamp_min_scalar(log, -100.0))), weight)
+    # Torch cuts the logarithms off in the value alone.
+    return _weighted(F, F.mul(ct, F.neg(F.logit(input, None))), weight)
 
 
 op("binary_cross_entropy", _bce, "input target !weight", "reduction", face=False, input=_bce_input, target=_bce_target)

@@ -121,7 +121,7 @@ def _nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
 
 
 op("nan_to_num", _nan_to_num, params="nan=None posinf=None neginf=None", inplace=True, complex=False,
-   self=lambda F, ct, self: F.where(F.isfinite(self), ct, 0.0))  # fmt: skip
+   self=lambda F, ct, self: F.mul(ct, F.mask_like(F.isfinite(self), ct)))  # fmt: skip
 
 
 def _sgn_vjp(F: Any, ct: Any, self: Any, result: Any) -> Any:
