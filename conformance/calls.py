@@ -94,8 +94,7 @@ def _once(call: Call) -> Program:
 
 
 def _twice(call: Call) -> Program:
-    """Squares of the op's results, differentiated, and their gradients differentiated again: linear ops too have something
-    to give."""
+    """Squares of the op's results, differentiated, and their gradients again: linear ops too have something to give."""
     steps, results, leaves = _begin(call)
     free = results[0] + len(call.shapes)
     roots = tuple(range(free, free + len(results)))
