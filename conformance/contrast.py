@@ -26,6 +26,8 @@ def contrast(expected: Any, observed: Any, text: Callable[[Any, int], str] | Non
         pair = (text or in_words)(expected, digits), (text or in_words)(observed, digits)
         if pair[0] != pair[1]:
             break
+    else:  # there is nothing to tell apart
+        return _cut((text or in_words)(expected, DIGITS[1])), _cut((text or in_words)(observed, DIGITS[1]))
     a, b = (shape_of(expected), shape_of(observed)) if text is None else (None, None)
     if a is not None and b is not None and a != b:
         return f"{_cut(pair[0])} of shape {a}", f"{_cut(pair[1])} of shape {b}"

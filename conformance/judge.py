@@ -171,13 +171,13 @@ class Judge:
             features |= refusals.get(difference.category, 0)
         if difference.kind == "wrong value":
             features |= _told_by_numbers(difference)
-        singular = exercised & (BITS.KINK | BITS.POLE)
+        singular = exercised & (BITS.KINK | BITS.POLE) if difference.facet in NUMBERS else 0
         if features & BITS.BECAME_NOT_FINITE and singular & BITS.POLE and has_float32(program):
             wide = self.first_difference(transform.in_float64(program))  # what overflows in single precision alone
             features |= BITS.AT_POLE if wide is None else 0
-        if difference.facet in NUMBERS and singular & BITS.POLE and _is_rounding(difference):
+        if singular & BITS.POLE and (_is_rounding(difference) or _is_of_nan(difference, expected)):
             features |= BITS.AT_POLE
-        elif difference.facet in NUMBERS and singular:
+        elif singular:
             nudged = self.first_difference(transform.moved(program, NUDGE, NUDGE))
             if nudged is None or nudged[0].kind != difference.kind:
                 features |= (BITS.AT_KINK if singular & BITS.KINK else 0) | (BITS.AT_POLE if singular & BITS.POLE else 0)
@@ -311,6 +311,14 @@ def _told_by_gradient(program: Program, difference: Difference) -> int:
 def _is_rounding(difference: Difference) -> bool:
     """Whether two finite numbers are so near that an op outside its domain, where it amplifies rounding, explains it."""
     return tolerance.within_units(difference.expected, difference.observed, ROUNDING_AT_POLES, units=1)
+
+
+def _is_of_nan(difference: Difference, expected: Observation) -> bool:
+    """Whether it is a place, and there were NaNs to choose from: which of them an op finds, nobody says."""
+    numbers = list(tolerance.flatten(difference.expected))
+    whole = bool(numbers) and all(type(number) is int for number in numbers)
+    seen = (content for step, _, facet, content in expected.sights if facet == "value" and step <= difference.step)
+    return whole and any(number != number for content in seen for number in tolerance.flatten(content))
 
 
 def _shares_gradients(seen: Observation) -> bool:

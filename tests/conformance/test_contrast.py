@@ -63,3 +63,12 @@ def test_what_is_no_number_has_no_shape() -> None:
 def test_long_words_are_cut() -> None:
     """A line holds so much."""
     assert len(words([0.123456789] * 1000)) == WIDTH
+
+
+def test_long_contents_that_are_alike_read_alike() -> None:
+    """There is no place to show."""
+    many = [1.0 / 3.0 + k for k in range(100)]
+    a, b = contrast(many, list(many))
+
+    assert a == b
+    assert len(a) == WIDTH

@@ -253,6 +253,22 @@ def test_an_error_of_an_op_that_jumps_is_none_of_the_kinks(oracle: Any) -> None:
     assert case.rule.id == "gradients.forward"
 
 
+def test_which_nan_is_found_is_left_open(oracle: Any) -> None:
+    """Of several NaNs any may be the k-th."""
+
+    class Next(TorchEngine):
+        def calls(self) -> Mapping[str, Callable[..., Any]]:
+            kth = super().calls()["kthvalue"]
+            return {**super().calls(), "kthvalue": lambda a, **p: (kth(a, **p)[0], (kth(a, **p)[1] + 1) % 3)}
+
+    s = Sketch(exact=False)
+    s.ops("kthvalue", s.op("asin", s.leaf([7.0, 8.0, 9.0])), k=1, dim=0, keepdim=False)
+    case = judge_of(Next(), oracle).examine(s.program())
+
+    assert case is not None
+    assert case.rule.id == "conventions.pole"
+
+
 def written() -> Program:
     """A saved input changed before backward."""
     s = Sketch()
