@@ -111,13 +111,14 @@ ROWS: tuple[Mutant, ...] = (
         defect="the second derivative of binary_cross_entropy is divided by the number of elements whatever the reduction",
         source="pytorch #59477",
         file="ops/loss.py",
-        before="    return _weighted(F, F.mul(ct, F.div(F.sub(input, target), around)), weight)",
+        before="    return _weighted(F, F.binary_cross_entropy_slope(ct, input, target), weight)",
         after=(
-            "    slope = F.div(F.sub(input, target), around)\n"
+            "    slope = F.binary_cross_entropy_slope(ct, input, target)\n"
             '    if reduction != "mean":\n'
-            '        value = getattr(slope, "detach", lambda: slope)()\n'
+            '        held = getattr(input, "detach", lambda: input)()\n'
+            "        value = F.binary_cross_entropy_slope(ct, held, target)\n"
             "        slope = F.add(value, F.div(F.sub(slope, value), max(1, math.prod(input.shape))))\n"
-            "    return _weighted(F, F.mul(ct, slope), weight)"
+            "    return _weighted(F, slope, weight)"
         ),
         areas=("grad",),
         steps=5,
