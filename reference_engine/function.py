@@ -59,7 +59,7 @@ class FunctionCtx:
     def saved_tensors(self) -> tuple:
         if self._in_jvp:  # type: ignore[attr-defined]
             return self._for_forward
-        if self.saved is None:  # type: ignore[has-type]
+        if self.saved is None or self._released:  # type: ignore[has-type]
             raise errors.freed(self.name())  # type: ignore[attr-defined]
         return tuple(unpack_tensor(self, i) for i in range(len(self.saved)))  # type: ignore[arg-type,has-type]
 
@@ -83,8 +83,13 @@ class FunctionNode(Node, FunctionCtx):
         self._for_forward: tuple = ()
         self._materialize = True
         self._in_jvp = False
+        self._released = False  # even where nothing was saved, it is not to be asked for any more
         self.needs_input_grad: tuple = ()
         self._is_tensor: tuple = ()
+
+    def release(self) -> None:
+        super().release()
+        self._released = True
 
     def backward(self, ct: Any) -> tuple:
         cts = ct if self.more is not None else [ct]

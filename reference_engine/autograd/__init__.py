@@ -102,6 +102,10 @@ def _roots(tensors: Sequence) -> list:
 def _sink(x: Any) -> tuple:
     """The edge whose gradient is asked for. Raises NoGradInput."""
     if isinstance(x, GradientEdge):
+        if not isinstance(x.node, Node):
+            raise errors.NoGradInput(
+                f"GradientEdge's first object must be an autograd.graph.Node but got {type(x.node).__name__}"
+            )
         return x.node, x.output_nr
     if not isinstance(x, Tensor):
         raise errors.NoGradInput(f"all inputs have to be Tensors or GradientEdges, but got {type(x).__name__}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from collections.abc import Iterable
 from typing import Any
 
 from .. import errors
@@ -28,7 +29,11 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
 
 def increment_version(tensor: Any) -> None:
     """Count a write that the engine did not see."""
+    if not isinstance(tensor, (Tensor, Iterable)):
+        raise errors.AutogradError("increment_version expect a Iterable[Tensor] as input")
     for t in (tensor,) if isinstance(tensor, Tensor) else tensor:
+        if not isinstance(t, Tensor):
+            raise errors.AutogradError("increment_version expects each element of the iterable to be a tensor")
         if t._storage.version is None:
             continue
         t._storage.version += 1

@@ -124,7 +124,8 @@ def _bce_curve(F: Any, ct: Any, ct_: Any, input: Any, target: Any) -> Any:
 
 op("binary_cross_entropy_slope", _bce_slope, "ct_ input target", face=False, input=_bce_curve,
    ct_=lambda F, ct, input, target: F.mul(ct, F.div(F.sub(input, target), _room(F, input))),
-   target=lambda F, ct, ct_, input: F.neg(F.div(F.mul(ct, ct_), F.mul(F.rsub(input, 1), input))))  # fmt: skip
+   target=lambda F, ct, ct_, input: F.neg(
+       F.div(F.mul(ct, ct_), F.clamp_min_scalar(F.mul(F.rsub(input, 1), input), EPS))))  # fmt: skip
 
 
 def _bce_target(F: Any, ct: Any, input: Any, target: Any, weight: Any, reduction: str) -> Any:

@@ -1811,3 +1811,27 @@ def matrices_without_inverse():
         except torch.linalg.LinAlgError as e:
             found.append((type(e).__name__, str(e)))
     return found
+
+
+def what_a_function_saved_after_backward():  # nothing was saved, and all the same it is not to be asked for
+    made = _simple(lambda ctx, x: x * 2, lambda ctx, g: g * 2).apply(_leaf(2))
+    before = made.grad_fn.saved_tensors
+    made.backward()
+    after = _refusal(lambda: made.grad_fn.saved_tensors)
+    made.backward()
+    return before, after
+
+
+def calls_with_what_is_no_tensor():
+    x = _leaf(2)
+    return [
+        _refusal(lambda: increment_version(3)),
+        _refusal(lambda: increment_version([3])),
+        _refusal(lambda: grad(x * 3, torch.autograd.graph.GradientEdge(None, 0))),
+    ]
+
+
+def second_derivative_of_cross_entropy_by_its_target():  # at 0, where torch divides by no less than its constant
+    x, y = _leaf(0, 0.5, 1), _leaf(0.25, 0.5, 0.75)
+    (g,) = grad(F.binary_cross_entropy(x, y, reduction="sum"), x, create_graph=True)
+    return g, grad(g.sum(), y)
