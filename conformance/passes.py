@@ -189,8 +189,8 @@ def pure(program: Program) -> Iterator[Steps]:
 def ops(program: Program) -> Iterator[Steps]:
     """The plainest op of the same kind, and plain parameters: what is left of an op then matters."""
     for place, step in enumerate(program.steps):
-        for plain in _plainer_ops(step):
-            yield _needed(_replaced(program, place, plain))
+        for plain in _plainer_ops(step):  # whose result may have another shape than the gradients were made for
+            yield from _reshaped(Program(_needed(_replaced(program, place, plain)), program.exact), {})
         if isinstance(step, (Apply, Mutate)):
             for name, value in step.params.items():
                 if isinstance(value, int) and value:
